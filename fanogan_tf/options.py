@@ -1,0 +1,126 @@
+"""Every setting of an experiment, once: its name, default, unit and choices.
+
+The scripts' absl flags are made from these fields, and `flags.txt` of a run is these fields written out.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from absl import flags
+
+from fanogan_tf.errors import UserError
+
+
+def _option(default, help, *, choices=None, least=None, most=None, free=False):
+    """One setting. A `free` one may change between two calls on the same run directory; any other makes it another run."""
+    return dataclasses.field(
+        default=default, metadata={"help": help, "choices": choices, "least": least, "most": most, "free": free}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The settings of one run. Units and meanings are the fields' help texts: `scripts/train.py --help`."""
+
+    method: str = _option("fanogan", "How anomalies are detected.", choices=["fanogan"])
+
+    dataset: str = _option("digits", "Where the images come from.", choices=["digits", "mnist", "fashion_mnist", "folder"])
+    data_path: str = _option("", "mnist, fashion_mnist: a .npz file instead of the Keras download. folder: the root folder.")
+    normal_class: str = _option("1", "The class that counts as normal; all others are anomalous. Not used by folder.")
+    split_seed: int = _option(0, "Seed of the train / validation / test split, apart from --seed so that runs compare.")
+    validation_fraction: float = _option(0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5)
+    image_size: str = _option("", "Side in pixels (64) or height x width (64x48); empty keeps the source's own size.")
+    patches: int = _option(0, "folder: cut this many random patches of --image_size per image instead of resizing.", least=0)
+    random_flip: bool = _option(False, "Flip training images left-right at random. Never for digits.")
+    skip_unreadable: bool = _option(False, "Report and skip unreadable images instead of stopping.", free=True)
+
+    dim: int = _option(64, "Base width of the networks: filters of the critic's first convolution.", least=1)
+    latent_dim: int = _option(128, "Size of the latent vector z.", least=1)
+    bound: str = _option(
+        "tanh",
+        "What keeps the encoder's output in range.",
+        choices=["tanh", "linear", "tanh_3", "tanh_0.5", "clip_0.5", "clip_1", "clip_3", "stochastic_clip"],
+    )
+    folded: bool = _option(True, "Resampling convolutions as one strided kernel: same function, fewer multiplications.")
+
+    batch_size: int = _option(64, "Images per update.", least=1)
+    iterations: int = _option(20_000, "GAN phase: generator updates, each after --n_critic critic updates.", least=1, free=True)
+    n_critic: int = _option(5, "Critic updates, each on fresh images, per generator update.", least=1)
+    learning_rate: float = _option(1e-4, "GAN phase: Adam's step size for generator and critic (beta_1 0, beta_2 0.9).", least=0.0)
+    gradient_penalty: float = _option(10.0, "Weight of the gradient penalty in the critic's loss.", least=0.0)
+    encoder_iterations: int = _option(50_000, "Encoder phase: encoder updates.", least=1, free=True)
+    encoder_learning_rate: float = _option(5e-5, "Encoder phase: RMSprop's step size (rho 0.9).", least=0.0)
+    encoder_loss: str = _option("izi_f", "What the encoder minimises.", choices=["izi_f", "izi", "ziz", "izi_ziz"])
+    kappa: float = _option(1.0, "Weight of the feature residual, in izi_f and in the score A = A_R + kappa A_D.", least=0.0)
+    denoise: bool = _option(False, "Encoder phase: set 20 % of the encoder's input pixels to 0 at random.")
+
+    seed: int = _option(0, "Seed of everything random but the split.", least=0)
+    deterministic: bool = _option(False, "Same seed, same bits: slower on a GPU.")
+    mixed_precision: str = _option("none", "Arithmetic of the networks; weights stay float32.", choices=["none", "bfloat16", "float16"])
+    jit_compile: bool = _option(False, "Compile the training step with XLA. Pays on a GPU only.", free=True)
+    checkpoint_every: int = _option(250, "Iterations between checkpoints.", least=1, free=True)
+    log_every: int = _option(10, "Iterations between TensorBoard scalars.", least=1, free=True)
+    sample_every: int = _option(250, "Iterations between sample sheets.", least=1, free=True)
+
+    false_positive_rate: float = _option(
+        0.05, "Share of normal images that may be called anomalous.", least=0.0001, most=0.5, free=True
+    )
+    threshold_rule: str = _option(
+        "quantile",
+        "Threshold from held-out normals: their quantile at --false_positive_rate, or their mean + 3 sd.",
+        choices=["quantile", "mean_3sd"],
+        free=True,
+    )
+    score_batch_size: int = _option(64, "Images scored at once; changes speed, not scores.", least=1, free=True)
+
+
+FREE = frozenset(f.name for f in dataclasses.fields(Options) if f.metadata["free"])
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines one absl flag per field of `Options`."""
+    for field in dataclasses.fields(Options):
+        common = {"flag_values": values, "default": field.default, "help": field.metadata["help"], "name": field.name}
+        least, most = field.metadata["least"], field.metadata["most"]
+        if field.metadata["choices"]:
+            flags.DEFINE_enum(enum_values=field.metadata["choices"], **common)
+        elif field.type is bool:
+            flags.DEFINE_boolean(**common)
+        elif field.type is int:
+            flags.DEFINE_integer(lower_bound=least, upper_bound=most, **common)
+        elif field.type is float:
+            flags.DEFINE_float(lower_bound=least, upper_bound=most, **common)
+        else:
+            flags.DEFINE_string(**common)
+
+
+def from_flags(values: flags.FlagValues = flags.FLAGS) -> tuple[Options, frozenset[str]]:
+    """The options, and the names of those that the user gave (the rest are defaults)."""
+    names = [f.name for f in dataclasses.fields(Options)]
+    options = Options(**{name: values[name].value for name in names})
+    if options.data_path:
+        options = dataclasses.replace(options, data_path=str(Path(options.data_path).absolute()))
+    return options, frozenset(name for name in names if values[name].present)
+
+
+def to_text(options: Options) -> str:
+    """The options as an absl flagfile, one flag per line."""
+    lines = []
+    for name, value in dataclasses.asdict(options).items():
+        lines.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
+    return "\n".join(lines) + "\n"
+
+
+def from_text(text: str, source: str) -> Options:
+    """The reverse of `to_text`; `source` is the file's name for the error message.
+
+    Raises:
+      UserError: a line is not a flag of this version.
+    """
+    values = flags.FlagValues()
+    define_flags(values)
+    try:
+        values([source, *(line for line in text.splitlines() if line and not line.startswith("#"))])
+    except flags.Error as error:
+        raise UserError(f"{source}: {error}; it was not written by this version of fanogan_tf") from error
+    return from_flags(values)[0]
