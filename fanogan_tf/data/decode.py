@@ -1,0 +1,69 @@
+"""Image files: finding them and reading them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fanogan_tf.errors import UserError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+
+
+def find_images(folder: Path) -> list[Path]:
+    """The images below `folder`, at any depth, sorted by path. Hidden files and folders are left out; links are followed."""
+    found, visited = [], set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:  # A link to somewhere above would never end.
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(parent, name) for name in names if not name.startswith(".") and name.lower().endswith(EXTENSIONS)]
+    return sorted(found, key=lambda path: path.as_posix())
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Reads a PNG, JPEG, TIFF or BMP of 8 or 16 bits as grey values.
+
+    Colour becomes luminance, transparency is dropped, the EXIF orientation is applied. 8-bit v becomes v * 257, so that
+    0 .. 255 fills 0 .. 65535 exactly.
+
+    Returns:
+      (H, W) uint16.
+
+    Raises:
+      UserError: the file cannot be read, or holds something else than one image of 8- or 16-bit integers.
+    """
+    try:
+        # An open file, not its path: given a path, Pillow maps uncompressed TIFFs and garbles those with an orientation.
+        with open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
+            # A JPEG may carry a second picture, its preview; pages of a TIFF are images that must not get lost.
+            if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+                raise ValueError(f"it holds {image.n_frames} pages: save each as a file of its own")
+            return _grey(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise _unreadable(path, "it is no PNG, JPEG, TIFF or BMP") from error
+    except Exception as error:  # On damaged files Pillow raises nearly anything, from SyntaxError to struct.error.
+        raise _unreadable(path, getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return UserError(f"{path}: unreadable image ({' '.join(reason.split())}); mend it, or give --skip_unreadable")
+
+
+def _grey(image: Image.Image) -> np.ndarray:
+    """(H, W) uint16 from an image of any integer mode."""
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no fixed range: save it with 8- or 16-bit integers")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("its values are outside 0 .. 65535: save it with 8- or 16-bit integers")
+        return values.astype(np.uint16)
+    if image.mode not in ("1", "L", "LA", "RGB", "RGBA"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("L")).astype(np.uint16) * np.uint16(257)

@@ -1,0 +1,223 @@
+"""`--dataset=folder`: a user's own images.
+
+    ROOT/train_normal/      trained on
+    ROOT/val_normal/        optional; without it, a share of train_normal is held out
+    ROOT/test_normal/
+    ROOT/test_anomalous/    class = its first-level subfolder, "anomalous" for images directly in it
+    ROOT/test_masks/        optional; for test_anomalous/cysts/7.png: cysts/7.png, or .tif, ...; nonzero = anomalous pixel
+
+Images may lie at any depth. PNG, JPEG, TIFF and BMP of 8 or 16 bits; all are kept as uint16 grey values.
+"""
+
+import dataclasses
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from fanogan_tf.data import patches, prepared
+from fanogan_tf.data.decode import EXTENSIONS, find_images, read_image
+from fanogan_tf.data.image_size import parse_image_size, resize, resize_mask
+from fanogan_tf.data.ordered import ordered_map
+from fanogan_tf.data.prepared import Item
+from fanogan_tf.data.splits import Splits, hold_out
+from fanogan_tf.errors import UserError
+from fanogan_tf.options import Options
+
+_WORKERS = min(8, os.cpu_count() or 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """One image file. name: its path relative to the root. mask: its mask's file, if it has one."""
+
+    path: Path
+    name: str
+    label: int
+    class_name: str
+    mask: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cut:
+    """What becomes of the images of one split."""
+
+    size: tuple[int, int] | None  # (height, width) of the items; None keeps the images' own.
+    patches: int  # Random patches per image.
+    grid: bool  # Patches that cover the image, instead of random ones.
+    masks: bool  # Every item has a mask, an empty one if the image has none.
+    seed: int
+    skip_unreadable: bool
+
+
+def load(options: Options, cache_dir: Path) -> Splits:
+    """Opens the prepared images of the folder `options.data_path`, after preparing them if they are new or have changed.
+
+    Args:
+      cache_dir: holds the prepared images, about 2 bytes per pixel; entries of older settings are removed.
+
+    Raises:
+      UserError: a missing or empty folder, an unreadable image without skip_unreadable, images or masks of unfit sizes.
+    """
+    size = parse_image_size(options.image_size)
+    if options.patches and size is None:
+        raise UserError(f"--patches={options.patches}: give the patches' size with --image_size")
+    splits = _find(options)
+    masked = any(file.mask for file in splits["test"])
+    cuts = {
+        split: _Cut(
+            size=size,
+            patches=options.patches,
+            grid=bool(options.patches) and split == "test",
+            masks=masked and split == "test",
+            seed=options.split_seed,
+            skip_unreadable=options.skip_unreadable,
+        )
+        for split in splits
+    }
+
+    entry = prepared.entry_path(Path(cache_dir), _content(splits, cuts))
+    found = prepared.read(entry)
+    if found is None:
+        _prepare(entry, splits, cuts)
+        found = prepared.read(entry)
+    if found.skipped:
+        if not options.skip_unreadable:
+            raise UserError(found.skipped[0][1])
+        _report(found.skipped)
+    return Splits(**found.splits)
+
+
+def _find(options: Options) -> dict[str, list[_File]]:
+    """The files of each split, sorted by path."""
+    if not options.data_path:
+        raise UserError("--dataset=folder: give the folder of your images with --data_path")
+    root = Path(options.data_path)
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; give --data_path a folder with train_normal, test_normal, test_anomalous")
+
+    train = _normals(root, "train_normal")
+    if (root / "val_normal").exists():
+        validation = _normals(root, "val_normal")
+    elif len(train) < 2:
+        raise UserError(f"{root / 'train_normal'}: one image cannot be parted; add images, or a folder val_normal")
+    else:
+        kept, held = hold_out(len(train), options.validation_fraction, options.split_seed)
+        train, validation = [train[i] for i in kept], [train[i] for i in held]
+    return {"train": train, "validation": validation, "test": _normals(root, "test_normal") + _anomalous(root)}
+
+
+def _images(root: Path, subfolder: str) -> list[Path]:
+    folder = root / subfolder
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; --dataset=folder needs train_normal, test_normal, test_anomalous in {root}")
+    images = find_images(folder)
+    if not images:
+        raise UserError(f"{folder}: no images in it; looked for {', '.join(EXTENSIONS)} at any depth")
+    return images
+
+
+def _normals(root: Path, subfolder: str) -> list[_File]:
+    return [_File(path, path.relative_to(root).as_posix(), 0, "normal") for path in _images(root, subfolder)]
+
+
+def _anomalous(root: Path) -> list[_File]:
+    masks: dict[Path, Path] = {}
+    for mask in find_images(root / "test_masks"):
+        other = masks.setdefault(mask.relative_to(root / "test_masks").with_suffix(""), mask)
+        if other != mask:
+            raise UserError(f"{mask}: a second mask for the same image, beside {other.name}; remove one")
+
+    found = []
+    for path in _images(root, "test_anomalous"):
+        relative = path.relative_to(root / "test_anomalous")
+        mask = masks.get(relative.with_suffix(""))
+        if masks and mask is None:
+            raise UserError(f"{path}: no mask; add {root / 'test_masks' / relative}, or remove test_masks")
+        class_name = relative.parts[0] if len(relative.parts) > 1 else "anomalous"
+        found.append(_File(path, path.relative_to(root).as_posix(), 1, class_name, mask))
+    return found
+
+
+def _content(splits: dict[str, list[_File]], cuts: dict[str, _Cut]) -> list:
+    """All that the prepared images depend on. Not skip_unreadable: what was skipped is kept with them."""
+
+    def state(path: Path | None) -> list | None:
+        return None if path is None else [path.suffix, path.stat().st_size, path.stat().st_mtime_ns]
+
+    files = {split: [[f.name, state(f.path), state(f.mask)] for f in found] for split, found in splits.items()}
+    settings = {split: dataclasses.asdict(dataclasses.replace(cut, skip_unreadable=False)) for split, cut in cuts.items()}
+    return [files, settings]
+
+
+def _prepare(entry: Path, splits: dict[str, list[_File]], cuts: dict[str, _Cut]) -> None:
+    skipped: list[tuple[str, str]] = []
+    total = sum(map(len, splits.values()))
+    with tqdm(total=total, desc="Preparing images", unit="image", file=sys.stderr) as bar:
+
+        def items(split: str) -> Iterator[Item]:
+            cut = cuts[split]
+            made_in_order = ordered_map(lambda file: _items(file, cut), splits[split], _WORKERS, ahead=2 * _WORKERS)
+            for file, made in zip(splits[split], made_in_order, strict=True):
+                if isinstance(made, UserError):
+                    skipped.append((file.name, str(made)))
+                else:
+                    yield from made
+                bar.update()
+
+        prepared.write(entry, {split: items(split) for split in splits}, skipped)
+
+
+def _items(file: _File, cut: _Cut) -> list[Item] | UserError:
+    """What one file contributes; the error, if it is unreadable and may be skipped.
+
+    Raises:
+      UserError: unreadable, or of an unfit size.
+    """
+    try:
+        image = read_image(file.path)
+        mask = None if file.mask is None else read_image(file.mask) > 0
+    except UserError as error:
+        if cut.skip_unreadable:
+            return error
+        raise
+    if mask is None and cut.masks:
+        mask = np.zeros(image.shape, bool)
+    if mask is not None and mask.shape != image.shape:
+        raise UserError(f"{file.mask}: {_text(mask)} pixels, but its image has {_text(image)}; make them the same size")
+
+    if not cut.patches:
+        size = cut.size or image.shape
+        small_mask = None if mask is None else resize_mask(mask, size)
+        return [Item(resize(image, size), small_mask, file.label, file.class_name, file.name)]
+
+    if image.shape[0] < cut.size[0] or image.shape[1] < cut.size[1]:
+        wanted = f"{cut.size[0]}x{cut.size[1]}"
+        raise UserError(f"{file.path}: {_text(image)} pixels, less than a patch of {wanted}; remove it or lower --image_size")
+    if cut.grid:
+        corners = patches.grid(image.shape, cut.size)
+    else:
+        # Seeded by the name, so that a file more or less does not change the patches of the others.
+        corners = patches.random(image.shape, cut.size, cut.patches, [cut.seed, zlib.crc32(file.name.encode("utf-8", "replace"))])
+    return [_patch(file, image, mask, top, left, cut.size) for top, left in corners]
+
+
+def _patch(file: _File, image: np.ndarray, mask: np.ndarray | None, top: int, left: int, size: tuple[int, int]) -> Item:
+    window = np.s_[top : top + size[0], left : left + size[1]]
+    part = None if mask is None else mask[window]
+    # Where masks tell, a patch beside the anomaly is a normal one.
+    label = file.label if part is None else int(part.any())
+    return Item(image[window], part, label, file.class_name if label else "normal", f"{file.name}@{top},{left}")
+
+
+def _text(image: np.ndarray) -> str:
+    return f"{image.shape[0]}x{image.shape[1]}"
+
+
+def _report(skipped: list[tuple[str, str]]) -> None:
+    first = ", ".join(name for name, _ in skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+    print(f"Skipped {len(skipped)} unreadable images: {first}", file=sys.stderr)

@@ -1,0 +1,84 @@
+"""From a score to a decision and a probability, by the scores of held-out normal images alone."""
+
+import dataclasses
+
+import numpy as np
+
+from fanogan_tf.errors import UserError
+
+_MOST_KNOTS = 1001
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """The distribution of the score over normal images, and the threshold chosen from it.
+
+    An image is called anomalous when score > threshold. Its probability is the share of normal images expected to score lower: at the
+    `quantile` rule's threshold it is 1 - false_positive_rate. It never falls when the score rises; it is no probability of disease,
+    for which one would have to know how common disease is.
+
+    knots: ascending scores of held-out normals. levels: (same length) the share of normals below each knot, inside (0, 1).
+    tail: the normals' standard deviation; beyond the outermost knots the share falls by a factor e for each.
+    """
+
+    threshold: float
+    knots: np.ndarray
+    levels: np.ndarray
+    tail: float
+
+    def probability(self, scores: np.ndarray) -> np.ndarray:
+        """(N,) scores -> (N,) in [0, 1], linear between the knots and exponential beyond them."""
+        scores = np.asarray(scores, np.float64)
+        inside = np.interp(scores, self.knots, self.levels)
+        above = 1.0 - (1.0 - self.levels[-1]) * np.exp(-np.maximum(scores - self.knots[-1], 0.0) / self.tail)
+        below = self.levels[0] * np.exp(-np.maximum(self.knots[0] - scores, 0.0) / self.tail)
+        return np.where(scores > self.knots[-1], above, np.where(scores < self.knots[0], below, inside))
+
+    def anomalous(self, scores: np.ndarray) -> np.ndarray:
+        """(N,) scores -> (N,) bool."""
+        return np.asarray(scores) > self.threshold
+
+    def to_json(self) -> dict:
+        """What `from_json` reads."""
+        return dataclasses.asdict(self) | {"knots": self.knots.tolist(), "levels": self.levels.tolist()}
+
+    @classmethod
+    def from_json(cls, values: dict) -> "Calibration":
+        """The reverse of `to_json`."""
+        return cls(values["threshold"], np.array(values["knots"]), np.array(values["levels"]), values["tail"])
+
+
+def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) -> Calibration:
+    """Fits a calibration.
+
+    Args:
+      normal_scores: (N,) scores of held-out normal images, at least two different ones.
+      rule: `quantile`, the score that `false_positive_rate` of normal images exceed; or `mean_3sd`, their mean + 3 standard deviations.
+
+    Raises:
+      UserError: too few images for the distribution to mean anything.
+    """
+    scores = np.sort(np.asarray(normal_scores, np.float64))
+    count = len(scores)
+    if count < 2 or scores[0] == scores[-1]:
+        raise UserError(f"calibration needs held-out normal images of at least two different scores, there are {count}; hold out more")
+    # i / (N + 1): among N + 1 exchangeable normals, the newest is below the i-th of the others that often.
+    levels = np.arange(1, count + 1) / (count + 1)
+    tail = float(scores.std())
+    knots, first = np.unique(scores, return_index=True)
+    levels = levels[first]
+    if len(knots) > _MOST_KNOTS:
+        kept = np.unique(np.linspace(0, len(knots) - 1, _MOST_KNOTS).round().astype(int))
+        knots, levels = knots[kept], levels[kept]
+    if rule == "mean_3sd":
+        threshold = float(scores.mean() + 3.0 * scores.std())
+    else:
+        threshold = _score_at(1.0 - false_positive_rate, knots, levels, tail)
+    return Calibration(threshold, knots, levels, tail)
+
+
+def _score_at(level: float, knots: np.ndarray, levels: np.ndarray, tail: float) -> float:
+    """The score whose probability is `level`: the reverse of `Calibration.probability`."""
+    if level > levels[-1]:
+        return float(knots[-1] - tail * np.log((1.0 - level) / (1.0 - levels[-1])))
+    return float(np.interp(level, levels, knots))

@@ -1,0 +1,164 @@
+"""index.html of a report: opens from disk, without scripts, links to elsewhere or a network."""
+
+from html import escape
+
+import numpy as np
+
+from fanogan_tf.detection.score_table import ScoreTable
+from fanogan_tf.evaluation import metrics
+from fanogan_tf.evaluation.page_texts import CAPTIONS, COLUMNS, CSS, SQUARE, THRESHOLDS
+
+HIGHEST = 10
+_LABELS = {metrics.NORMAL: "normal", metrics.ANOMALOUS: "anomalous", metrics.UNKNOWN: "unknown"}
+
+
+def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, str], note: str) -> str:
+    """The page as text.
+
+    Args:
+      table: the scores.
+      values: what metrics.json holds.
+      shown: names of the figures that exist, without .png.
+      facts: settings to show.
+      note: what the data are.
+    """
+    title = f"Anomaly detection report: {note}" if note else "Anomaly detection report"
+    parts = [
+        f"<h1>Anomaly detection report</h1>\n<p class='note'>{escape(note)}</p>" if note else "<h1>Anomaly detection report</h1>",
+        _headline(values),
+        _thresholds(values),
+        _pixel(values),
+        _figures(shown),
+        _classes(values),
+        _highest(table),
+        _facts(facts),
+    ]
+    return (
+        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
+        "<meta name='color-scheme' content='light dark'>\n"
+        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def _score(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.4g}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _table(header: list[str], rows: list[list[str]], text_columns: int = 1) -> str:
+    """An HTML table of plain texts, which are escaped here; columns after the first `text_columns` are numbers."""
+
+    def line(cells: list[str], tag: str) -> str:
+        kinds = ["" if i < text_columns else " class='number'" for i in range(len(cells))]
+        return "<tr>" + "".join(f"<{tag}{kind}>{escape(c)}</{tag}>" for c, kind in zip(cells, kinds, strict=True)) + "</tr>"
+
+    body = "\n".join(line(row, "td") for row in rows)
+    return f"<div class='wide'><table>\n<thead>{line(header, 'th')}</thead>\n<tbody>\n{body}\n</tbody>\n</table></div>"
+
+
+def missing(values: dict) -> str:
+    """Why there are no curves, in a sentence; "" where there are."""
+    if values["auroc"] is not None:
+        return ""
+    normal, anomalous = values["normal_images"], values["anomalous_images"]
+    if not normal and not anomalous:
+        return "No test image is labelled, so the curves and every figure that needs labels are left out."
+    absent = "anomalous" if normal else "normal"
+    return f"No test image is labelled {absent}, so the curves and every figure that compares the two kinds are left out."
+
+
+def _headline(values: dict) -> str:
+    images = (
+        f"{values['images']:,} test images, {values['normal_images']:,} labelled normal and "
+        f"{values['anomalous_images']:,} labelled anomalous."
+    )
+    if values["images_per_second"] is not None and values["seconds"] is not None:
+        images += f" Scored in {values['seconds']:.1f} seconds, {values['images_per_second']:.1f} images per second."
+    if missing(values):
+        return f"<p>{images}</p>\n<p class='missing'>{missing(values)}</p>"
+    auroc, precision = values["auroc"], values["average_precision"]
+    base_rate = values["anomalous_images"] / (values["normal_images"] + values["anomalous_images"])
+    return (
+        f"<p>{images}</p>\n<dl class='headline'>\n"
+        f"<div><dt>AUROC</dt><dd><b>{auroc:.3f}</b>In {_percent(auroc)} of all pairs of a normal and an anomalous image, "
+        "the anomalous one has the higher score. 0.5 is chance, 1 is perfect.</dd></div>\n"
+        f"<div><dt>Average precision</dt><dd><b>{precision:.3f}</b>How many calls of “anomalous” are right, averaged over all "
+        f"thresholds. Chance is the share of anomalous images, {base_rate:.3f}; 1 is perfect.</dd></div>\n</dl>"
+    )
+
+
+def _thresholds(values: dict) -> str:
+    rows = []
+    for key, name in THRESHOLDS.items():
+        point = values[key]
+        if point is not None:
+            numbers = [_number(point[k]) for k in ("sensitivity", "specificity", "precision", "f_score")]
+            rows.append([name, _score(point["threshold"]), *numbers])
+    header = ["Threshold", "Score above", "Sensitivity", "Specificity", "Precision", "F score"]
+    lines = "".join(f"<li>{text}</li>" for text in COLUMNS)
+    return f"<h2>At a threshold</h2>\n{_table(header, rows)}\n<ul>{lines}</ul>"
+
+
+def _pixel(values: dict) -> str:
+    if "pixel" not in values:
+        return ""
+    pixel = values["pixel"]
+    if pixel is None:
+        return "<h2>Pixels</h2>\n<p class='missing'>The masks mark no pixel, or all of them, so there are no pixel figures.</p>"
+    youden = pixel["youden"]
+    header = ["AUROC", "Average precision", "Sensitivity", "Specificity", "Residual above", "Pixels", "Anomalous pixels"]
+    row = [_number(pixel["auroc"]), _number(pixel["average_precision"]), _number(youden["sensitivity"])]
+    row += [_number(youden["specificity"]), _score(youden["threshold"]), f"{pixel['pixels']:,}", f"{pixel['anomalous_pixels']:,}"]
+    text = "Each pixel's residual against the expert mask; sensitivity and specificity at the pixels' own Youden threshold."
+    return f"<h2>Pixels</h2>\n<p>{text}</p>\n{_table(header, [row], text_columns=0)}"
+
+
+def _figures(shown: set[str]) -> str:
+    figures = []
+    for name, (heading, caption) in CAPTIONS.items():
+        if name in shown:
+            image = f"<a href='{name}.png'><img src='{name}.png' alt='{escape(heading, quote=True)}'></a>"
+            kind = " class='square'" if name in SQUARE else ""
+            figures.append(f"<figure{kind}>\n{image}\n<figcaption><b>{heading}.</b> {caption}</figcaption>\n</figure>")
+    link = "<p>All numbers of this page, for scripts: <a href='metrics.json'>metrics.json</a></p>"
+    return "<h2>Figures</h2>\n" + "\n".join([*figures, link])
+
+
+def _classes(values: dict) -> str:
+    rows = []
+    for name, of_class in values["per_class"].items():
+        scores = [_score(of_class["mean_score"]), _score(of_class["median_score"])]
+        share = _percent(of_class["share_anomalous"])
+        rows.append([name, f"{of_class['images']:,}", *scores, share, _number(of_class["auroc"])])
+    header = ["Class", "Images", "Mean score", "Median score", "Called anomalous", "AUROC against normal"]
+    return f"<h2>Classes</h2>\n{_table(header, rows)}"
+
+
+def _highest(table: ScoreTable) -> str:
+    order = np.argsort(-table.score, kind="stable")[:HIGHEST]
+    rows = [
+        [
+            str(table.image[i]),
+            str(table.class_name[i]) or metrics.UNKNOWN_CLASS,
+            _LABELS[int(table.label[i])],
+            _score(table.score[i]),
+        ]
+        for i in order
+    ]
+    return f"<h2>The {len(rows)} highest scores</h2>\n{_table(['Image', 'Class', 'Label', 'Score'], rows, text_columns=3)}"
+
+
+def _facts(facts: dict[str, str]) -> str:
+    if not facts:
+        return ""
+    return f"<h2>Settings</h2>\n{_table(['Setting', 'Value'], [[str(k), str(v)] for k, v in facts.items()], text_columns=2)}"

@@ -1,0 +1,104 @@
+"""The look that all figures share. Figures are made as objects: no pyplot, so no state outlives a call."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fanogan_tf import files
+
+# Okabe and Ito's blue and vermilion: told apart with any kind of colour blindness, and in grey print by their lightness.
+NORMAL_COLOUR = "#0072B2"
+ANOMALOUS_COLOUR = "#D55E00"
+UNKNOWN_COLOUR = "#767676"
+INK, FAINT_INK, GRID, SPINE = "#1f2933", "#5f6b76", "#e4e8ec", "#b5bec7"
+
+DPI = 150
+TITLE_SIZE, TEXT_SIZE, NOTE_SIZE = 13, 10.5, 9.5
+_INCH = 72.0  # points
+
+
+def axes(width: float, height: float, title: str, note: str) -> tuple[Figure, Axes]:
+    """A figure of width x height inches with one plot, its title and under it the note; "" for no note."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    plot = figure.add_subplot()
+    lines = _wrapped(note, width)
+    plot.set_title(title, loc="left", fontsize=TITLE_SIZE, color=INK, pad=10 + 13 * len(lines), fontweight="bold")
+    plot.annotate(
+        "\n".join(lines),
+        (0, 1),
+        xytext=(0, 7),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=NOTE_SIZE,
+        color=FAINT_INK,
+        va="bottom",
+    )
+    plot.grid(color=GRID, linewidth=0.8)
+    plot.set_axisbelow(True)
+    plot.tick_params(labelsize=TEXT_SIZE, labelcolor=INK, color=SPINE, which="both")
+    plot.spines[["top", "right"]].set_visible(False)
+    plot.spines[["left", "bottom"]].set_color(SPINE)
+    return figure, plot
+
+
+def label_axes(plot: Axes, x: str, y: str) -> None:
+    """Names the two axes."""
+    plot.set_xlabel(x, fontsize=TEXT_SIZE, color=INK, labelpad=6)
+    plot.set_ylabel(y, fontsize=TEXT_SIZE, color=INK, labelpad=6)
+
+
+def legend(plot: Axes, **place) -> None:
+    """Draws the legend; `place` are matplotlib's own arguments for where."""
+    plot.legend(fontsize=TEXT_SIZE - 0.5, labelcolor=INK, facecolor="white", edgecolor=GRID, framealpha=0.95, **place)
+
+
+def sheet(width: float, height: float, title: str, note: str) -> tuple[Figure, float]:
+    """A figure of width x height inches for rows of images placed by `inch_axes`.
+
+    Returns:
+      the figure, and how many inches from the top its heading takes.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    lines = _wrapped(note, width)
+    figure.text(0.15 / width, 1 - 0.15 / height, title, fontsize=TITLE_SIZE, color=INK, va="top", fontweight="bold")
+    figure.text(0.15 / width, 1 - 0.42 / height, "\n".join(lines), fontsize=NOTE_SIZE, color=FAINT_INK, va="top")
+    return figure, heading_height(width, note)
+
+
+def heading_height(width: float, note: str) -> float:
+    """Inches that title and note take on a `sheet`."""
+    return 0.45 + 13 * len(_wrapped(note, width)) / _INCH
+
+
+def inch_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes without frame or ticks; all in inches, `top` counted down from the figure's upper edge."""
+    full_width, full_height = figure.get_size_inches()
+    plot = figure.add_axes((left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height))
+    plot.set_axis_off()
+    return plot
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a PNG, whole or not at all."""
+    with files.whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
+
+
+def shorten(name: str, width: int = 36) -> str:
+    """A name cut in its middle to at most `width` characters: beginnings and ends tell files and classes apart."""
+    return name if len(name) <= width else f"{name[: width - width // 2 - 1]}…{name[-(width // 2) :]}"
+
+
+def wants_log(scores: np.ndarray) -> bool:
+    """Whether scores spread so far that a linear axis would press most of them into one place."""
+    low, high = np.percentile(scores, [5, 99.5])
+    return bool(scores.min() > 0 and high > 20 * low)
+
+
+def _wrapped(note: str, width: float) -> list[str]:
+    """The note in lines that fit a figure of `width` inches."""
+    return textwrap.wrap(note, int(width * 12)) if note else []

@@ -1,0 +1,30 @@
+"""What keeps the encoder's output inside the part of the latent space that the generator was trained on (f-AnoGAN, A.2)."""
+
+import tensorflow as tf
+
+
+def bounded(bound: str, z: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+    """Applies a bound, coordinate by coordinate.
+
+    Args:
+      bound: `linear` (none), `tanh` (the paper's: one sd of z to either side), `tanh_3` and `tanh_0.5` (tanh times that), `clip_R`
+        (cut off at +-R), `stochastic_clip` (coordinates outside [-1, 1] are redrawn uniformly inside it, Lipton and Tripathi 2017).
+      z: (B, latent_dim).
+      seed: int (2,), for `stochastic_clip` in training. Without it, as in scoring, that bound cuts off at +-1: a score is no dice roll.
+    """
+    kind, _, number = bound.partition("_")
+    if bound == "linear":
+        return z
+    if kind == "tanh":
+        return tf.tanh(z) * float(number or 1.0)
+    if kind == "clip":
+        return tf.clip_by_value(z, -float(number), float(number))
+    if bound == "stochastic_clip":
+        return tf.clip_by_value(z, -1.0, 1.0) if seed is None else stochastic_clip(z, seed)
+    raise ValueError(f"unknown bound {bound!r}")
+
+
+def stochastic_clip(z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Redraws the coordinates outside [-1, 1] from U[-1, 1]."""
+    redrawn = tf.random.stateless_uniform(tf.shape(z), seed, -1.0, 1.0, dtype=z.dtype)
+    return tf.where(tf.abs(z) > 1.0, redrawn, z)

@@ -1,0 +1,51 @@
+"""Which image sizes the networks can make: each side is base * 2^blocks with a base of 4 to 7."""
+
+import dataclasses
+
+from fanogan_tf.errors import UserError
+
+_BASES = range(4, 8)
+_BLOCKS = range(1, 7)
+_SIDES = sorted(base * 2**blocks for base in _BASES for blocks in _BLOCKS if base * 2**blocks <= 256)
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """base: (height, width) of the smallest feature maps. blocks: how often they are doubled to reach the image."""
+
+    base: tuple[int, int]
+    blocks: int
+
+    def up_filters(self, dim: int) -> list[int]:
+        """Filters before and after each up-block: ends at `dim`, doubling backwards, at most 8 * dim."""
+        return [dim * min(2**i, 8) for i in range(self.blocks, -1, -1)]
+
+    def down_filters(self, dim: int) -> list[int]:
+        """Filters before and after each down-block: the mirror image of `up_filters`."""
+        return self.up_filters(dim)[::-1]
+
+
+def geometry(height: int, width: int) -> Geometry:
+    """The feature maps' sizes for images of `height` x `width` pixels.
+
+    Raises:
+      UserError: the networks cannot make that size; names the nearest that they can.
+    """
+    nearest_height = _nearest(height)
+    blocks = _blocks(nearest_height)
+    widths = [side for side in _SIDES if _blocks(side) == blocks]
+    nearest_width = min(widths, key=lambda side: abs(side - width))
+    if (height, width) != (nearest_height, nearest_width):
+        raise UserError(
+            f"--image_size: the networks cannot make {height}x{width}; the nearest size that they can is "
+            f"{nearest_height}x{nearest_width} (each side 4 to 7 times one power of two, 8 to 256)"
+        )
+    return Geometry(base=(height >> blocks, width >> blocks), blocks=blocks)
+
+
+def _nearest(side: int) -> int:
+    return min(_SIDES, key=lambda possible: abs(possible - side))
+
+
+def _blocks(side: int) -> int:
+    return (side // 4).bit_length() - 1

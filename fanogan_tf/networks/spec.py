@@ -1,0 +1,54 @@
+"""The few numbers that networks are made from, kept with their weights so that both can be loaded again."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import keras
+import tensorflow as tf
+
+from fanogan_tf.networks.resnet import Critic, Encoder, Generator
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSpec:
+    """Makes networks with their variables in place.
+
+    image_shape: (H, W, 1). dim: base width. bound: see `bounds.bounded`. folded: see `resampling`.
+    precision: `none` (float32) or `bfloat16`.
+    """
+
+    image_shape: tuple[int, int, int]
+    dim: int
+    latent_dim: int
+    bound: str = "tanh"
+    folded: bool = True
+    precision: str = "none"
+
+    def generator(self) -> Generator:
+        return self._built(lambda: Generator(self.image_shape, self.dim, self.folded), (self.latent_dim,))
+
+    def critic(self) -> Critic:
+        return self._built(lambda: Critic(self.image_shape, self.dim, self.folded), self.image_shape)
+
+    def encoder(self) -> Encoder:
+        return self._built(
+            lambda: Encoder(self.image_shape, self.dim, self.latent_dim, self.bound, self.folded), self.image_shape
+        )
+
+    def _built(self, make: Callable[[], keras.Model], input_shape: tuple[int, ...]) -> keras.Model:
+        with _precision(self.precision):
+            network = make()
+            network(tf.zeros((1, *input_shape)))
+        return network
+
+
+@contextlib.contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Layers made inside this block compute in that precision; their variables are float32."""
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32" if name == "none" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)

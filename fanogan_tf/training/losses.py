@@ -1,0 +1,56 @@
+"""The losses of f-AnoGAN's two phases, as pure functions (Schlegl et al. 2019, sections 2.1 and 2.2)."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def mean_square(difference: tf.Tensor) -> tf.Tensor:
+    """1/n ||difference||^2 per image: (B, ...) -> (B,)."""
+    return tf.reduce_mean(tf.square(difference), axis=list(range(1, difference.shape.rank)))
+
+
+def interpolated(real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """x + a (G(z) - x) with one a ~ U[0, 1] per image: (B, H, W, C)."""
+    alpha = tf.random.stateless_uniform([tf.shape(real)[0], 1, 1, 1], seed, dtype=real.dtype)
+    return real + alpha * (fake - real)
+
+
+def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+    """mean over images of (||grad_x D(x)||_2 - 1)^2, the norm over all pixels of an image (Gulrajani et al. 2017, eq. 3).
+
+    Args:
+      critic: (B, H, W, C) -> (B,).
+      images: where the gradient is taken, usually `interpolated`.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        values = critic(images)
+    gradient = tape.gradient(values, images)
+    square = tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3])
+    # The square root has no gradient at 0; the small constant keeps a vanished gradient from turning into NaN.
+    return tf.reduce_mean(tf.square(tf.sqrt(square + 1e-12) - 1.0))
+
+
+def critic_loss(real: tf.Tensor, fake: tf.Tensor, penalty: tf.Tensor, weight: float) -> tf.Tensor:
+    """mean D(G(z)) - mean D(x) + weight * penalty. Negative while the critic tells real from generated."""
+    return tf.reduce_mean(fake) - tf.reduce_mean(real) + weight * penalty
+
+
+def generator_loss(fake: tf.Tensor) -> tf.Tensor:
+    """-mean D(G(z))."""
+    return -tf.reduce_mean(fake)
+
+
+# Weights of (izi, feature, ziz) in each encoder loss; None leaves the term out. "kappa" stands for the option's value.
+ENCODER_LOSSES: dict[str, dict[str, float | str]] = {
+    "izi_f": {"izi": 1.0, "feature": "kappa"},
+    "izi": {"izi": 1.0},
+    "ziz": {"ziz": 1.0},
+    "izi_ziz": {"izi": 1.0, "ziz": 0.1},
+}
+
+
+def encoder_weights(name: str, kappa: float) -> dict[str, float]:
+    """Which terms the encoder loss `name` has, and their weights (section 2.2, eq. 4-7; izi_ziz: the MNIST re-implementation)."""
+    return {term: kappa if weight == "kappa" else weight for term, weight in ENCODER_LOSSES[name].items()}

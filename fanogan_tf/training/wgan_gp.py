@@ -1,0 +1,87 @@
+"""Phase 1: the Wasserstein GAN with gradient penalty (f-AnoGAN, section 2.1; Gulrajani et al. 2017, algorithm 1)."""
+
+import keras
+import tensorflow as tf
+
+from fanogan_tf.training import losses
+from fanogan_tf.training.optimization import descend
+from fanogan_tf.training.randomness import key
+
+
+CRITIC_LOGS = ("loss_d", "critic_real", "critic_fake", "wasserstein", "gradient_penalty", "gradient_norm_d")
+
+
+class WganGp(keras.Model):
+    """One train step = `n_critic` critic updates, each on fresh images, then one generator update.
+
+    `fit` on batches of n_critic * batch images (n_critic * B, H, W, 1) in [-1, 1].
+    """
+
+    def __init__(
+        self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, n_critic: int, penalty_weight: float, seed: int
+    ):
+        super().__init__(name="wgan_gp")
+        self.generator = generator
+        self.critic = critic
+        self.latent_dim = latent_dim
+        self.n_critic = n_critic
+        self.penalty_weight = penalty_weight
+        self.seed = seed
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+
+    def compile(self, generator_optimizer, critic_optimizer, **kwargs):
+        super().compile(**kwargs)
+        self.generator_optimizer = generator_optimizer
+        self.critic_optimizer = critic_optimizer
+        generator_optimizer.build(self.generator.trainable_variables)
+        critic_optimizer.build(self.critic.trainable_variables)
+
+    def call(self, z):
+        return self.critic(self.generator(z))[0]
+
+    def latent(self, batch: tf.Tensor, *indices) -> tf.Tensor:
+        """z ~ N(0, I): (batch, latent_dim)."""
+        return tf.random.stateless_normal([batch, self.latent_dim], key(self.seed, *indices))
+
+    def _update_critic(self, real, step, turn):
+        batch = tf.shape(real)[0]
+        fake = self.generator(self.latent(batch, step, turn, 0), training=True)
+        mixed = losses.interpolated(real, fake, key(self.seed, step, turn, 1))
+        with tf.GradientTape() as tape:
+            # Both in one pass: the critic normalises each image by itself, so neighbours change nothing.
+            values, _ = self.critic(tf.concat([real, fake], axis=0))
+            real_values, fake_values = tf.split(values, 2)
+            penalty = losses.gradient_penalty(lambda images: self.critic(images)[0], mixed)
+            loss = losses.critic_loss(real_values, fake_values, penalty, self.penalty_weight)
+        norm = descend(self.critic_optimizer, tape, loss, self.critic.trainable_variables)
+        real_mean, fake_mean = tf.reduce_mean(real_values), tf.reduce_mean(fake_values)
+        return {
+            "loss_d": loss,
+            "critic_real": real_mean,
+            "critic_fake": fake_mean,
+            "wasserstein": real_mean - fake_mean,
+            "gradient_penalty": penalty,
+            "gradient_norm_d": norm,
+        }
+
+    def _update_generator(self, batch, step):
+        z = self.latent(batch, step, self.n_critic, 0)
+        with tf.GradientTape() as tape:
+            values, _ = self.critic(self.generator(z, training=True))
+            loss = losses.generator_loss(values)
+        norm = descend(self.generator_optimizer, tape, loss, self.generator.trainable_variables)
+        return {"loss_g": loss, "gradient_norm_g": norm}
+
+    def train_step(self, images):
+        batch = tf.shape(images)[0] // self.n_critic
+
+        def turn_of_critic(turn, _):
+            real = images[turn * batch : (turn + 1) * batch]
+            return turn + 1, self._update_critic(real, self.step, turn)
+
+        # A loop in the graph: unrolled, the update would be traced and optimised n_critic times.
+        nothing = dict.fromkeys(CRITIC_LOGS, 0.0)
+        _, logs = tf.while_loop(lambda turn, _: turn < self.n_critic, turn_of_critic, (0, nothing), parallel_iterations=1)
+        logs = dict(logs) | self._update_generator(batch, self.step)
+        self.step.assign_add(1)
+        return logs

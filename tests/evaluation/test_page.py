@@ -1,0 +1,65 @@
+import numpy as np
+
+from fanogan_tf.evaluation import metrics, page
+
+from .fakes import make_table
+from .html_checks import Page
+
+
+def _values(table, threshold):
+    values = metrics.image_metrics(table.label, table.score, threshold)
+    values |= {"images": len(table), "seconds": 2.0, "images_per_second": 3.5, "per_class": metrics.per_class(table)}
+    return values | {"normal_images": int((table.label == 0).sum()), "anomalous_images": int((table.label == 1).sum())}
+
+
+def _page(labels, facts=None, shown=frozenset(), classes=None, note="synthetic <phantom>", **more):
+    table = make_table(np.arange(1.0, 1.0 + len(labels)), labels, classes or ["c"] * len(labels), 2.5)
+    return Page(page.render(table, _values(table, 2.5) | more, set(shown), facts or {}, note))
+
+
+def test_headline_numbers():
+    found = _page([0, 0, 1, 1, 0, 1])
+    # Pairs won: 2 + 2 + 3 of 9; above 2.5 all three found and one of three normals called.
+    assert "0.778" in found.text
+    assert "77.8 % of all pairs" in found.text
+    assert found.cells[6:12] == ["calibrated on held-out normal images", "2.5", "1.000", "0.667", "0.750", "0.857"]
+    assert "6 test images, 3 labelled normal and 3 labelled anomalous" in found.text
+    assert "3.5 images per second" in found.text
+
+
+def test_everything_from_outside_is_escaped():
+    nasty = "<script>alert('x')</script> & \"more\""
+    found = _page([0, 1], facts={nasty: nasty}, classes=[nasty, "b"], note=nasty)
+    assert "script" not in found.tags
+    assert found.cells.count(nasty) == 4  # in the classes, in the highest scores, and both sides of the settings
+    assert nasty in found.text
+
+
+def test_only_figures_that_exist_are_shown():
+    found = _page([0, 1], shown={"roc", "boxplot"})
+    assert found.images == ["roc.png", "boxplot.png"]
+    assert found.links == ["roc.png", "boxplot.png", "metrics.json"]
+
+
+def test_it_says_why_there_are_no_curves():
+    assert "No test image is labelled, so the curves" in _page([-1, -1]).text
+    assert "No test image is labelled anomalous" in _page([0, -1]).text
+    assert "No test image is labelled normal" in _page([1, -1]).text
+    assert "No test image" not in _page([0, 1]).text
+
+
+def test_highest_scores():
+    found = _page([0, 1] * 10)
+    assert "The 10 highest scores" in found.text
+    start = found.cells.index("Score")
+    assert found.cells[start + 1 : start + 9] == ["19", "c", "anomalous", "20", "18", "c", "normal", "19"]
+    assert len(found.cells) == start + 1 + 40
+
+
+def test_pixels():
+    pixel = {"auroc": 0.81, "average_precision": 0.4, "pixels": 5000, "anomalous_pixels": 60}
+    pixel["youden"] = {"threshold": 0.3, "precision": 0.2, "sensitivity": 0.7, "specificity": 0.9, "f_score": 0.4}
+    cells = _page([0, 1], pixel=pixel).cells
+    assert cells[cells.index("Anomalous pixels") + 1 :][:7] == ["0.810", "0.400", "0.700", "0.900", "0.3", "5,000", "60"]
+    assert "The masks mark no pixel" in _page([0, 1], pixel=None).text
+    assert "masks" not in _page([0, 1]).text

@@ -1,0 +1,150 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fanogan_tf.errors import UserError
+from fanogan_tf.evaluation import report
+
+from .fakes import FakeDetector, FakeTest, table_of
+from .html_checks import Page
+
+FIGURES = {"roc", "precision_recall", "histogram", "boxplot", "reconstructions", "latent_walk"}
+TIMING = {"seconds": 1.5, "images_per_second": 40.0}
+
+
+def _write(folder, test, table=None, detector=None, **more):
+    detector = detector or FakeDetector(test)
+    table = table_of(test, detector) if table is None else table
+    return report.write_report(
+        folder,
+        table,
+        detector,
+        test,
+        timing=more.pop("timing", TIMING),
+        facts={"method": "fanogan"},
+        note="synthetic phantom",
+        **more,
+    )
+
+
+def _check(folder, figures):
+    assert {path.name for path in folder.iterdir()} == {f"{name}.png" for name in figures} | {"index.html", "metrics.json"}
+    for name in figures:
+        with Image.open(folder / f"{name}.png") as image:
+            image.load()
+            assert 600 <= image.width <= 1600 and 300 <= image.height <= 4000
+            assert len(image.convert("L").getcolors()) > 20
+    source = (folder / "index.html").read_text(encoding="utf-8")
+    assert "http" not in source and "<script" not in source
+    page = Page(source)
+    assert {f"{name}.png" for name in figures} == set(page.images)
+    assert all((folder / link).is_file() for link in page.links)
+    return page
+
+
+def test_the_whole_report(tmp_path):
+    values = _write(tmp_path / "report", FakeTest(masks=True))
+    page = _check(tmp_path / "report", FIGURES | {"pixel_roc"})
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text()) == values
+    assert set(values) == {
+        "auroc", "average_precision", "youden", "operating_point", "pixel", "images", "normal_images", "anomalous_images",
+        "seconds", "images_per_second", "per_class",
+    }  # fmt: skip
+    assert values["images"] == 60
+    assert (values["seconds"], values["images_per_second"]) == (1.5, 40.0)
+    assert values["pixel"]["pixels"] == 60 * 256
+    assert values["auroc"] > 0.9
+    assert f"{values['auroc']:.3f}" in page.text
+    assert "fanogan" in page.cells
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_without_masks(tmp_path):
+    assert "pixel" not in _write(tmp_path / "report", FakeTest(), timing={"seconds": None, "images_per_second": float("nan")})
+    _check(tmp_path / "report", FIGURES)
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text())["images_per_second"] is None
+
+
+def test_without_labels(tmp_path):
+    test = FakeTest()
+    detector = FakeDetector(test)
+    test.labels, test.class_names = np.full(60, -1), np.full(60, "")
+    values = _write(tmp_path / "report", test, detector=detector, timing={})
+    assert values["auroc"] is values["youden"] is values["seconds"] is None
+    page = _check(tmp_path / "report", FIGURES - {"roc", "precision_recall"})
+    assert "No test image is labelled" in page.text
+
+
+def test_rows_in_another_order_give_the_same_figures(tmp_path):
+    test = FakeTest()
+    table = table_of(test, FakeDetector(test))
+    order = np.random.default_rng(0).permutation(60)
+    shuffled = dataclasses.replace(table, **{f.name: getattr(table, f.name)[order] for f in dataclasses.fields(table)})
+    first, second = _write(tmp_path / "a", test, table), _write(tmp_path / "b", test, shuffled)
+    assert first["youden"] == second["youden"]
+    assert first["auroc"] == pytest.approx(second["auroc"])
+    np.testing.assert_array_equal(test.names[report.match(shuffled, test.names)], shuffled.image)
+    assert (tmp_path / "a" / "latent_walk.png").read_bytes() == (tmp_path / "b" / "latent_walk.png").read_bytes()
+
+
+def test_same_names_in_the_same_order_are_taken_as_they_come():
+    table = table_of(FakeTest(), FakeDetector(FakeTest()))
+    twice = dataclasses.replace(table, image=np.full(60, "same.png"))
+    assert report.match(twice, np.full(60, "same.png")).tolist() == list(range(60))
+
+
+@pytest.mark.parametrize("change", ["other", "fewer", "twice"])
+def test_scores_of_other_images(tmp_path, change):
+    test = FakeTest()
+    detector = FakeDetector(test)
+    table = table_of(test, detector)
+    if change == "fewer":
+        table = dataclasses.replace(table, **{f.name: getattr(table, f.name)[:-1] for f in dataclasses.fields(table)})
+    else:
+        names = table.image.copy()
+        names[0] = names[1] if change == "twice" else "other"
+        table = dataclasses.replace(table, image=names)
+    with pytest.raises(UserError, match=r"of other images .*run scripts/score\.py again"):
+        _write(tmp_path / "report", test, table, detector)
+    assert not list(tmp_path.iterdir())
+
+
+def test_scores_that_cannot_be_reported(tmp_path):
+    test = FakeTest()
+    detector = FakeDetector(test)
+    table = table_of(test, detector)
+    with pytest.raises(UserError, match="1 of 60 scores are not finite"):
+        _write(tmp_path / "report", test, dataclasses.replace(table, score=np.append(table.score[:-1], np.nan)), detector)
+    empty = dataclasses.replace(table, **{f.name: getattr(table, f.name)[:0] for f in dataclasses.fields(table)})
+    test.names = test.names[:0]
+    with pytest.raises(UserError, match="no scores in it"):
+        _write(tmp_path / "report", test, empty, detector)
+
+
+def test_scores_of_another_threshold(tmp_path):
+    test = FakeTest()
+    detector = FakeDetector(test)
+    table = table_of(test, detector)
+    detector.calibration.threshold *= 1.5
+    with pytest.raises(UserError, match="another threshold"):
+        _write(tmp_path / "report", test, table, detector)
+
+
+def test_a_failure_leaves_the_old_report(tmp_path):
+    test = FakeTest()
+    detector = FakeDetector(test)
+    _write(tmp_path / "report", test, detector=detector)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "report").iterdir())
+    table = table_of(test, detector)
+
+    def fail(z):
+        raise RuntimeError("out of memory")
+
+    detector.generate = fail
+    with pytest.raises(RuntimeError):
+        report.write_report(tmp_path / "report", table, detector, test, timing={}, facts={}, note="")
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "report").iterdir()) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]

@@ -1,0 +1,30 @@
+import numpy as np
+from matplotlib.figure import Figure
+
+from fanogan_tf.evaluation import strips
+
+
+def test_strip_and_centres():
+    images = np.stack([np.full((2, 3, 1), 5.0), np.full((2, 3, 1), 7.0)])
+    row = strips.strip(images, 3)
+    nan = np.nan
+    np.testing.assert_array_equal(row, [[5, 5, 5, nan, 7, 7, 7, nan, nan, nan, nan]] * 2)
+    assert row.shape[1] == strips.strip_width(3, 3)
+    assert [strips.centre(i, 3) for i in range(3)] == [1, 5, 9]
+
+
+def test_the_gap_grows_with_the_images():
+    assert strips.gap(8) == 1
+    assert strips.gap(100) == 6
+
+
+def test_a_frame_lies_around_its_image():
+    plot = Figure().add_subplot()
+    strips.frame(plot, 1, 2, 3, "red")
+    corners = plot.patches[0].get_extents().transformed(plot.transData.inverted())
+    np.testing.assert_allclose([corners.x0, corners.x1, corners.y0, corners.y1], [3.5, 6.5, -0.5, 1.5])
+
+
+def test_draw_keeps_the_given_scale():
+    drawn = strips.draw(Figure().add_subplot(), np.zeros((2, 2)), "gray", -1.0, 1.0)
+    assert drawn.get_clim() == (-1.0, 1.0)
