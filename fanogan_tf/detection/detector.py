@@ -13,6 +13,7 @@ from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.detection.scores import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import NetworkSpec
+from fanogan_tf.networks.variables import tf_variables
 from fanogan_tf.training.losses import mean_square
 
 _SETTINGS = "detector.json"
@@ -79,7 +80,8 @@ class Detector:
         }
 
     def _checkpoint(self) -> tf.train.Checkpoint:
-        return tf.train.Checkpoint(encoder=self.encoder, generator=self.generator, critic=self.critic)
+        networks = {"encoder": self.encoder, "generator": self.generator, "critic": self.critic}
+        return tf.train.Checkpoint(**{name: tf_variables(network) for name, network in networks.items()})
 
     def save(self, folder: Path) -> None:
         """Writes the calibrated detector as `folder`, in place of what was there; never half."""

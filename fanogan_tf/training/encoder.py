@@ -34,6 +34,7 @@ class EncoderTraining(keras.Model):
         self.critic = critic
         generator.trainable = False
         critic.trainable = False
+        self.networks = {"encoder": encoder}
         self.latent_dim = latent_dim
         self.term_weights = weights
         self.denoise = denoise
@@ -42,7 +43,7 @@ class EncoderTraining(keras.Model):
 
     def compile(self, optimizer, **kwargs):
         super().compile(**kwargs)
-        self.encoder_optimizer = optimizer
+        self.optimizers = {"encoder_optimizer": optimizer}
         optimizer.build(self.encoder.trainable_variables)
 
     def call(self, images):
@@ -52,7 +53,7 @@ class EncoderTraining(keras.Model):
         with tf.GradientTape() as tape:
             terms = self._terms(images)
             loss = tf.add_n([weight * terms[name] for name, weight in self.term_weights.items()])
-        norm = descend(self.encoder_optimizer, tape, loss, self.encoder.trainable_variables)
+        norm = descend(self.optimizers["encoder_optimizer"], tape, loss, self.encoder.trainable_variables)
         self.step.assign_add(1)
         return {"loss_e": loss, **terms, "gradient_norm_e": norm}
 

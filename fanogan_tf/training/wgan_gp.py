@@ -23,6 +23,7 @@ class WganGp(keras.Model):
         super().__init__(name="wgan_gp")
         self.generator = generator
         self.critic = critic
+        self.networks = {"generator": generator, "critic": critic}
         self.latent_dim = latent_dim
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
@@ -31,8 +32,7 @@ class WganGp(keras.Model):
 
     def compile(self, generator_optimizer, critic_optimizer, **kwargs):
         super().compile(**kwargs)
-        self.generator_optimizer = generator_optimizer
-        self.critic_optimizer = critic_optimizer
+        self.optimizers = {"generator_optimizer": generator_optimizer, "critic_optimizer": critic_optimizer}
         generator_optimizer.build(self.generator.trainable_variables)
         critic_optimizer.build(self.critic.trainable_variables)
 
@@ -53,7 +53,7 @@ class WganGp(keras.Model):
             real_values, fake_values = tf.split(values, 2)
             penalty = losses.gradient_penalty(lambda images: self.critic(images)[0], mixed)
             loss = losses.critic_loss(real_values, fake_values, penalty, self.penalty_weight)
-        norm = descend(self.critic_optimizer, tape, loss, self.critic.trainable_variables)
+        norm = descend(self.optimizers["critic_optimizer"], tape, loss, self.critic.trainable_variables)
         real_mean, fake_mean = tf.reduce_mean(real_values), tf.reduce_mean(fake_values)
         return {
             "loss_d": loss,
@@ -69,7 +69,7 @@ class WganGp(keras.Model):
         with tf.GradientTape() as tape:
             values, _ = self.critic(self.generator(z, training=True))
             loss = losses.generator_loss(values)
-        norm = descend(self.generator_optimizer, tape, loss, self.generator.trainable_variables)
+        norm = descend(self.optimizers["generator_optimizer"], tape, loss, self.generator.trainable_variables)
         return {"loss_g": loss, "gradient_norm_g": norm}
 
     def train_step(self, images):

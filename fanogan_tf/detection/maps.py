@@ -1,0 +1,45 @@
+"""Pixel maps as files."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fanogan_tf import files
+from fanogan_tf.sheets import to_grey
+
+# The strongest a residual can be: images are in [-1, 1].
+_LARGEST = 2.0
+
+
+def save_maps(folder: Path, batch: dict, measured: dict) -> None:
+    """Writes two PNGs per image of a scored batch.
+
+    `NAME.residual.png`: 16-bit grey, |x - G(E(x))| / 2 * 65535, the same scale for every image, for further computing.
+    `NAME.overlay.png`: the image in grey with the residual in red, for looking at.
+    """
+    for name, image, residual in zip(batch["name"], batch["image"], measured["residual"], strict=True):
+        stem = file_stem(str(name))
+        share = np.clip(residual[..., 0] / _LARGEST, 0.0, 1.0)
+        _save(folder / f"{stem}.residual.png", np.round(share * 65535).astype(np.uint16))
+        _save(folder / f"{stem}.overlay.png", overlay(image, share))
+
+
+def overlay(image: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Paints `share` (H, W) in [0, 1] red over an image (H, W, 1) in [-1, 1]: uint8 (H, W, 3)."""
+    grey = to_grey(image)[..., 0].astype(np.float32)
+    red = np.array([255.0, 32.0, 32.0], np.float32)
+    # Half the scale is already fully red: residuals beyond it are rare, and small ones must be seen.
+    strength = np.clip(2.0 * share, 0.0, 1.0)[..., None]
+    return np.round(grey[..., None] * (1.0 - strength) + red * strength).astype(np.uint8)
+
+
+def file_stem(name: str) -> str:
+    """A path or patch name as one flat, safe file name: "a/b.png@0,64" -> "a_b.png_0,64"."""
+    return re.sub(r"[^\w.,-]+", "_", name.lstrip("./"))
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    with files.whole_file(path) as temporary:
+        Image.fromarray(pixels).save(temporary)

@@ -1,0 +1,41 @@
+"""Every image of a source through the detector, batch by batch: memory does not grow with their number."""
+
+from collections.abc import Callable, Iterator
+
+from tqdm import tqdm
+
+from fanogan_tf.detection.detector import Detector
+
+
+def score_rows(
+    detector: Detector, source, batch_size: int, on_batch: Callable[[dict, dict], None] = lambda batch, measured: None
+) -> Iterator[dict]:
+    """Scores a source and shows a progress bar.
+
+    Args:
+      detector: calibrated.
+      source: an ImageSet or ImageStream: `len` and `batches(batch_size)`.
+      on_batch: called with each batch and what `Detector.measure` said of it, while both are at hand.
+
+    Yields:
+      One row of `score_table` per image, in order.
+    """
+    with tqdm(total=len(source), desc="scoring", unit="image") as bar:
+        for batch in source.batches(batch_size):
+            measured = detector.measure(batch["image"])
+            on_batch(batch, measured)
+            probability = detector.calibration.probability(measured["score"])
+            anomalous = detector.calibration.anomalous(measured["score"])
+            for i, name in enumerate(batch["name"]):
+                yield {
+                    "image": str(name),
+                    "label": int(batch["label"][i]),
+                    "class": str(batch["class_name"][i]),
+                    "score": measured["score"][i],
+                    "probability": probability[i],
+                    "anomalous": anomalous[i],
+                    "image_residual": measured["image_residual"][i],
+                    "feature_residual": measured["feature_residual"][i],
+                    "latent_distance": measured["latent_distance"][i],
+                }
+            bar.update(len(batch["name"]))

@@ -1,0 +1,124 @@
+"""f-AnoGAN (Schlegl et al. 2019): a WGAN-GP on normal images, then an encoder against it, then a calibration."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fanogan_tf.data.splits import Splits
+from fanogan_tf.detection.calibration import calibrate
+from fanogan_tf.detection.detector import Detector
+from fanogan_tf.errors import UserError
+from fanogan_tf.networks.spec import NetworkSpec
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training import losses, samples
+from fanogan_tf.training.checkpointing import Checkpoints
+from fanogan_tf.training.encoder import EncoderTraining
+from fanogan_tf.training.phase import run_phase
+from fanogan_tf.training.wgan_gp import WganGp
+
+PHASES = ("gan", "encoder")
+
+
+def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
+    """Trains the phases asked for, each from where it stopped; after the last one the calibrated Detector is in `run.detector`.
+
+    Raises:
+      UserError: the encoder's turn has come but the GAN is not finished, or the reverse; and what `run_phase` raises.
+    """
+    spec = NetworkSpec(
+        splits.train.image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision
+    )
+    gan = _gan(spec, options)
+    if "gan" in phases:
+        _train_gan(gan, run, options, splits)
+    if "encoder" in phases:
+        trained = Checkpoints(gan, run.gan / "checkpoints").restore()
+        if trained < options.iterations:
+            raise UserError(
+                f"--phase=encoder: the GAN in {run.gan} is at iteration {trained} of {options.iterations}; run --phase=gan first"
+            )
+        encoder = _train_encoder(gan, spec, run, options, splits)
+        detector = Detector(spec, encoder, gan.generator, gan.critic, kappa=options.kappa)
+        scores = [detector.measure(batch["image"])["score"] for batch in splits.validation.batches(options.score_batch_size)]
+        detector.calibration = calibrate(np.concatenate(scores), options.threshold_rule, options.false_positive_rate)
+        detector.save(run.detector)
+
+
+def _gan(spec: NetworkSpec, options: Options) -> WganGp:
+    keras.utils.set_random_seed(options.seed)
+    gan = WganGp(
+        spec.generator(),
+        spec.critic(),
+        latent_dim=options.latent_dim,
+        n_critic=options.n_critic,
+        penalty_weight=options.gradient_penalty,
+        seed=options.seed,
+    )
+    gan.compile(_adam(options), _adam(options), jit_compile=options.jit_compile)
+    return gan
+
+
+def _adam(options: Options) -> keras.optimizers.Optimizer:
+    return keras.optimizers.Adam(options.learning_rate, beta_1=0.0, beta_2=0.9)
+
+
+def _train_gan(gan: WganGp, run: RunDirectory, options: Options, splits: Splits) -> None:
+    if (run.encoder / "checkpoints").is_dir() and Checkpoints(gan, run.gan / "checkpoints").restore() < options.iterations:
+        raise UserError(
+            f"--iterations={options.iterations}: the encoder in {run.encoder} was trained against this GAN as it is; "
+            "to train the GAN on, take another --run_dir or --overwrite"
+        )
+    z = tf.TensorSpec((None, options.latent_dim), tf.float32, name="z")
+    run_phase(
+        gan,
+        lambda start: splits.train.training_batches(
+            options.n_critic * options.batch_size, 2 * options.seed, start, options.random_flip
+        ),
+        name="GAN",
+        folder=run.gan,
+        iterations=options.iterations,
+        sheets={
+            "samples": samples.generated(gan.generator, options.latent_dim, options.seed),
+            "interpolation": samples.interpolated(gan.generator, options.latent_dim, options.seed),
+        },
+        graph=tf.function(gan.call).get_concrete_function(z).graph,
+        checkpoint_every=options.checkpoint_every,
+        log_every=options.log_every,
+        sample_every=options.sample_every,
+    )
+
+
+def _train_encoder(gan: WganGp, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> keras.Model:
+    # Seeded anew: the encoder's first weights must not depend on whether the GAN was trained in this process.
+    keras.utils.set_random_seed(options.seed + 1)
+    encoder = spec.encoder()
+    training = EncoderTraining(
+        encoder,
+        gan.generator,
+        gan.critic,
+        latent_dim=options.latent_dim,
+        weights=losses.encoder_weights(options.encoder_loss, options.kappa),
+        denoise=options.denoise,
+        seed=options.seed,
+    )
+    optimizer = keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9)
+    training.compile(optimizer, jit_compile=options.jit_compile)
+    some = splits.validation.float_images(np.arange(min(16, len(splits.validation)) // 2 * 2))
+    images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
+    run_phase(
+        training,
+        lambda start: splits.train.training_batches(options.batch_size, 2 * options.seed + 1, start, options.random_flip),
+        name="encoder",
+        folder=run.encoder,
+        iterations=options.encoder_iterations,
+        sheets={
+            "restored": samples.restored(encoder, gan.generator, some),
+            "interpolation": samples.interpolated_encodings(encoder, gan.generator, some),
+        },
+        graph=tf.function(training.call).get_concrete_function(images).graph,
+        checkpoint_every=options.checkpoint_every,
+        log_every=options.log_every,
+        sample_every=options.sample_every,
+    )
+    return encoder

@@ -1,0 +1,137 @@
+"""One directory per run: what it holds, and what keeps two runs from getting into each other's way."""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fanogan_tf import files
+from fanogan_tf import options as options_module
+from fanogan_tf.data.splits import Splits
+from fanogan_tf.errors import UserError
+from fanogan_tf.options import Options
+
+# Chosen when the detector is made and stored in it.
+_OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
+
+
+class RunDirectory:
+    """Paths of one run, and its settings."""
+
+    def __init__(self, path: str | Path):
+        if not str(path):
+            raise UserError("--run_dir: say in which directory the run is kept, as in --run_dir=runs/first")
+        self.path = Path(path)
+        self.flags = self.path / "flags.txt"
+        self.data = self.path / "data.json"
+        self.cache = self.path / "cache"
+        self.gan = self.path / "gan"
+        self.encoder = self.path / "encoder"
+        self.detector = self.path / "detector"
+        self.scores = self.path / "scores.csv"
+        self.timing = self.path / "scoring.json"
+        self.report = self.path / "report"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else writes the run inside this block. The system lets go of the lock also when the process is killed.
+
+        Raises:
+          UserError: another process holds it, or the directory cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held until the end of the block
+        except OSError as error:
+            raise UserError(f"--run_dir={self.path}: cannot be written ({error.strerror})") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"{self.path}: another process is writing this run; wait for it or take another --run_dir") from error
+            yield
+
+    def begin(self, options: Options, given: frozenset[str], overwrite: bool) -> Options:
+        """Makes this the directory of a run with these options, or goes on with the one that is here. Call it `locked`.
+
+        Args:
+          options, given: see `options.from_flags`. Settings that were not given are those of the run that is here.
+          overwrite: delete what is here first.
+
+        Returns:
+          The options to use, as written to `flags.txt`.
+
+        Raises:
+          UserError: the run here has other settings (says which), or the directory holds something else.
+        """
+        found = [path for path in self.path.iterdir() if path.name != ".lock"]
+        if found and not self.flags.is_file():
+            raise UserError(f"{self.path}: is no run directory (no flags.txt) and not empty; take another --run_dir")
+        if overwrite:
+            for path in found:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        elif found:
+            options = self._merged(options, given, options_module.FREE)
+        with files.whole_file(self.flags) as temporary:
+            temporary.write_text(options_module.to_text(options), encoding="utf-8")
+        return options
+
+    def options(self, given_options: Options, given: frozenset[str]) -> Options:
+        """The options of a finished run, for scoring or evaluating it.
+
+        Raises:
+          UserError: there is no run here, or a given option contradicts it.
+        """
+        return self._merged(given_options, given, options_module.FREE - _OF_THE_DETECTOR)
+
+    def _merged(self, options: Options, given: frozenset[str], free: frozenset[str]) -> Options:
+        """The run's own options, with the given ones that are `free` to change."""
+        if not self.flags.is_file():
+            raise UserError(f"{self.path}: no run here; run scripts/train.py --run_dir={self.path} first")
+        kept = options_module.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
+        differing = [name for name in sorted(given) if getattr(kept, name) != getattr(options, name)]
+        fixed = [name for name in differing if name not in free]
+        if fixed:
+            details = ", ".join(f"--{name} is {getattr(kept, name)} there, {getattr(options, name)} here" for name in fixed)
+            if _OF_THE_DETECTOR.issuperset(fixed):
+                mend = "run scripts/train.py with it to calibrate anew, nothing is trained twice"
+            else:
+                mend = "take another --run_dir (or train with --overwrite, which deletes that run)"
+            raise UserError(f"{self.path}: holds another run: {details}; {mend}")
+        return dataclasses.replace(kept, **{name: getattr(options, name) for name in differing})
+
+    def check_data(self, splits: Splits) -> None:
+        """Notes which images the run began with; later, that they are still the same.
+
+        Raises:
+          UserError: they have changed.
+        """
+        now = {name: _fingerprint(getattr(splits, name)) for name in ("train", "validation", "test")}
+        if self.data.is_file():
+            before = json.loads(self.data.read_text(encoding="utf-8"))
+            for name in now:
+                if before[name] != now[name]:
+                    raise UserError(
+                        f"{self.path}: the {name} images are not those that this run began with "
+                        f"({before[name]['images']} then, {now[name]['images']} now); restore them, or take another --run_dir"
+                    )
+            return
+        with files.whole_file(self.data) as temporary:
+            temporary.write_text(json.dumps(now, indent=1), encoding="utf-8")
+
+
+def _fingerprint(image_set) -> dict:
+    """Enough to notice other images: number, shape, names, and the pixels of up to 100 of them."""
+    some = np.unique(np.linspace(0, len(image_set) - 1, 100).astype(int))
+    return {
+        "images": len(image_set),
+        "shape": list(image_set.image_shape),
+        "names": zlib.crc32("\n".join(image_set.names.tolist()).encode()),
+        "pixels": zlib.crc32(np.ascontiguousarray(image_set.images[some]).tobytes()),
+    }

@@ -1,0 +1,68 @@
+"""Checkpoints: weights, optimizers and step. Random numbers are functions of (seed, step), so the step restores them too."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from fanogan_tf.errors import UserError
+from fanogan_tf.networks.variables import tf_variables
+
+
+class Checkpoints:
+    """The checkpoints of one phase; the last two are kept, so that a crash while writing leaves a whole one."""
+
+    def __init__(self, model: keras.Model, folder: Path):
+        """`model` has `step` (a tf.Variable) and the dicts `networks` and `optimizers`."""
+        self.model = model
+        self.folder = Path(folder)
+        owners = {**model.networks, **model.optimizers}
+        self._checkpoint = tf.train.Checkpoint(step=model.step, **{name: tf_variables(owner) for name, owner in owners.items()})
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2, checkpoint_name="step")
+
+    @property
+    def latest(self) -> str | None:
+        """Path of the newest checkpoint."""
+        return self._manager.latest_checkpoint
+
+    def restore(self) -> int:
+        """Loads the newest checkpoint where there is one; returns the step that training stands at.
+
+        Raises:
+          UserError: the checkpoint is of other networks, or damaged.
+        """
+        if not self.latest:
+            return 0
+        # The optimizers' step sizes are settings, not state: what the user says now holds.
+        rates = {name: float(optimizer.learning_rate) for name, optimizer in self.model.optimizers.items()}
+        try:
+            self._checkpoint.restore(self.latest).assert_existing_objects_matched()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{self.latest}: cannot be restored ({reason}); --overwrite starts the run anew") from error
+        for name, optimizer in self.model.optimizers.items():
+            optimizer.learning_rate.assign(rates[name])
+        return int(self.model.step)
+
+    def save(self) -> None:
+        """Writes the present state as the newest checkpoint."""
+        self._manager.save(checkpoint_number=int(self.model.step))
+
+
+class Checkpointing(keras.callbacks.Callback):
+    """Saves every `every` iterations and at the end; stops training when `interruption.asked`."""
+
+    def __init__(self, checkpoints: Checkpoints, every: int, interruption):
+        super().__init__()
+        self.checkpoints = checkpoints
+        self.every = every
+        self.interruption = interruption
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.interruption.asked:
+            self.model.stop_training = True
+        elif int(self.model.step) % self.every == 0:
+            self.checkpoints.save()
+
+    def on_train_end(self, logs=None):
+        self.checkpoints.save()

@@ -1,0 +1,80 @@
+"""One phase of training from start or checkpoint to its last iteration, driven by `fit`."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from fanogan_tf.errors import UserError
+from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints
+from fanogan_tf.training.guard import BadLossGuard
+from fanogan_tf.training.monitoring import Monitor, Sheet
+from fanogan_tf.training.progress import ProgressBar
+
+
+def run_phase(
+    model: keras.Model,
+    batches: Callable[[int], tf.data.Dataset],
+    *,
+    name: str,
+    folder: Path,
+    iterations: int,
+    sheets: dict[str, Sheet],
+    graph: tf.Graph,
+    checkpoint_every: int,
+    log_every: int,
+    sample_every: int,
+) -> None:
+    """Trains `model` until its step is `iterations`, from the newest checkpoint in `folder` where there is one.
+
+    Args:
+      model: compiled; has `step`, `networks` and `optimizers` (dicts by name).
+      batches: from the number of the first iteration to the endless data set of what `fit` feeds from there on.
+      folder: gets `checkpoints/`, `logs/` (TensorBoard) and `samples/` (PNG).
+      sheets: name -> function that draws a sheet of images as the networks are now.
+      graph: what TensorBoard shows as the graph.
+
+    Raises:
+      UserError: a loss is NaN or infinite; or the run was interrupted (SIGINT, SIGTERM), after a checkpoint.
+    """
+    checkpoints = Checkpoints(model, folder / "checkpoints")
+    start = checkpoints.restore()
+    if start >= iterations:
+        print(f"{name}: already at iteration {start} of {iterations}", flush=True)
+        return
+    with Interruption() as interruption:
+        model.fit(
+            batches(start),
+            steps_per_epoch=iterations - start,
+            shuffle=False,
+            verbose=0,
+            # The guard comes first: what it refuses is neither logged nor kept.
+            callbacks=[
+                BadLossGuard(checkpoints),
+                Monitor(folder, sheets, graph, log_every, sample_every),
+                Checkpointing(checkpoints, checkpoint_every, interruption),
+                ProgressBar(name, start, iterations),
+            ],
+        )
+    if interruption.asked:
+        raise UserError(f"{name}: stopped at iteration {int(model.step)} of {iterations}; the same command goes on from there")
+
+
+class Interruption:
+    """While active, Ctrl-C and SIGTERM set `asked` instead of breaking off in the middle of an update."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __enter__(self) -> "Interruption":
+        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, *_):
+        self.asked = True
