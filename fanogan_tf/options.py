@@ -28,7 +28,9 @@ class Options:
     data_path: str = _option("", "mnist, fashion_mnist: a .npz file instead of the Keras download. folder: the root folder.")
     normal_class: str = _option("1", "The class that counts as normal; all others are anomalous. Not used by folder.")
     split_seed: int = _option(0, "Seed of the train / validation / test split, apart from --seed so that runs compare.")
-    validation_fraction: float = _option(0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5)
+    validation_fraction: float = _option(
+        0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5
+    )
     image_size: str = _option("", "Side in pixels (64) or height x width (64x48); empty keeps the source's own size.")
     patches: int = _option(0, "folder: cut this many random patches of --image_size per image instead of resizing.", least=0)
     random_flip: bool = _option(False, "Flip training images left-right at random. Never for digits.")
@@ -46,7 +48,9 @@ class Options:
     batch_size: int = _option(64, "Images per update.", least=1)
     iterations: int = _option(20_000, "GAN phase: generator updates, each after --n_critic critic updates.", least=1, free=True)
     n_critic: int = _option(5, "Critic updates, each on fresh images, per generator update.", least=1)
-    learning_rate: float = _option(1e-4, "GAN phase: Adam's step size for generator and critic (beta_1 0, beta_2 0.9).", least=0.0, free=True)
+    learning_rate: float = _option(
+        1e-4, "GAN phase: Adam's step size for generator and critic (beta_1 0, beta_2 0.9).", least=0.0, free=True
+    )
     gradient_penalty: float = _option(10.0, "Weight of the gradient penalty in the critic's loss.", least=0.0)
     encoder_iterations: int = _option(50_000, "Encoder phase: encoder updates.", least=1, free=True)
     encoder_learning_rate: float = _option(5e-5, "Encoder phase: RMSprop's step size (rho 0.9).", least=0.0, free=True)

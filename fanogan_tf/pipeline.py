@@ -19,14 +19,17 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
 
-def train(run: RunDirectory, options: Options, phase: str) -> None:
-    """Trains `options.method` in `run`: one of its phases, or "all"."""
+def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> None:
+    """Trains `options.method` in `run`: one of its phases, or "all". `overwrite`: delete the run that is there."""
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     method = METHODS[options.method]
+    phases = method.PHASES if phase == "all" else (phase,)
     splits = sources.load(options, run.cache)
-    run.check_data(splits)
-    method.train(run, options, splits, method.PHASES if phase == "all" else (phase,))
+    # All that can be said against it is said before anything that is there is changed.
+    method.check(run, options, splits.train.image_shape, phases, overwrite)
+    run.take(options, splits, overwrite)
+    method.train(run, options, splits, phases)
 
 
 def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "") -> int:
@@ -57,6 +60,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
 def evaluate(run: RunDirectory, options: Options) -> str:
     """Writes `run.report` from the scores; returns the line that sums it up."""
     table = score_table.read(run.scores)
+    timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
     splits = sources.load(options, run.cache)
     run.check_data(splits)
     metrics = report.write_report(
@@ -64,7 +68,7 @@ def evaluate(run: RunDirectory, options: Options) -> str:
         table,
         Detector.load(run.detector),
         splits.test,
-        timing=json.loads(run.timing.read_text(encoding="utf-8")),
+        timing=timing,
         facts=_facts(options),
         note=_note(options),
         seed=options.seed,
@@ -81,6 +85,17 @@ def _note(options: Options) -> str:
 
 def _facts(options: Options) -> dict[str, str]:
     """The settings that a reader of the report needs to know what its numbers are."""
-    names = ("method", "dataset", "normal_class", "image_size", "dim", "latent_dim", "encoder_loss", "bound", "kappa", "batch_size")
+    names = (
+        "method",
+        "dataset",
+        "normal_class",
+        "image_size",
+        "dim",
+        "latent_dim",
+        "encoder_loss",
+        "bound",
+        "kappa",
+        "batch_size",
+    )
     names += ("iterations", "encoder_iterations", "seed", "split_seed", "threshold_rule", "false_positive_rate")
     return {name: str(getattr(options, name)) for name in names}

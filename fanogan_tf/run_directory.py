@@ -13,6 +13,7 @@ import numpy as np
 
 from fanogan_tf import files
 from fanogan_tf import options as options_module
+from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
@@ -54,33 +55,44 @@ class RunDirectory:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise UserError(f"{self.path}: another process is writing this run; wait for it or take another --run_dir") from error
+                raise UserError(
+                    f"{self.path}: another process is writing this run; wait for it or take another --run_dir"
+                ) from error
             yield
 
     def begin(self, options: Options, given: frozenset[str], overwrite: bool) -> Options:
-        """Makes this the directory of a run with these options, or goes on with the one that is here. Call it `locked`.
+        """The options for a new run, or for going on with the one that is here. Changes nothing yet.
 
         Args:
           options, given: see `options.from_flags`. Settings that were not given are those of the run that is here.
-          overwrite: delete what is here first.
-
-        Returns:
-          The options to use, as written to `flags.txt`.
+          overwrite: the run that is here does not count.
 
         Raises:
           UserError: the run here has other settings (says which), or the directory holds something else.
         """
-        found = [path for path in self.path.iterdir() if path.name != ".lock"]
+        found = self._found()
         if found and not self.flags.is_file():
             raise UserError(f"{self.path}: is no run directory (no flags.txt) and not empty; take another --run_dir")
+        return self._merged(options, given, options_module.FREE) if found and not overwrite else options
+
+    def take(self, options: Options, splits: Splits, overwrite: bool) -> None:
+        """Makes this the directory of a run with these options on these images. Call it `locked`, once nothing speaks against it.
+
+        Raises:
+          UserError: the run that is here began with other images.
+        """
         if overwrite:
-            for path in found:
+            for path in self._found():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        elif found:
-            options = self._merged(options, given, options_module.FREE)
+        self.check_data(splits)
         with files.whole_file(self.flags) as temporary:
             temporary.write_text(options_module.to_text(options), encoding="utf-8")
-        return options
+        with files.whole_file(self.data) as temporary:
+            temporary.write_text(json.dumps(_fingerprints(splits), indent=1), encoding="utf-8")
+
+    def _found(self) -> list[Path]:
+        """What is here of an earlier run. Prepared images are none of it: they are keyed by what they were made from."""
+        return [path for path in self.path.iterdir() if path not in (self.cache, self.path / ".lock")]
 
     def options(self, given_options: Options, given: frozenset[str]) -> Options:
         """The options of a finished run, for scoring or evaluating it.
@@ -107,26 +119,27 @@ class RunDirectory:
         return dataclasses.replace(kept, **{name: getattr(options, name) for name in differing})
 
     def check_data(self, splits: Splits) -> None:
-        """Notes which images the run began with; later, that they are still the same.
+        """Compares the images with those that the run here began with, where there is one.
 
         Raises:
           UserError: they have changed.
         """
-        now = {name: _fingerprint(getattr(splits, name)) for name in ("train", "validation", "test")}
-        if self.data.is_file():
-            before = json.loads(self.data.read_text(encoding="utf-8"))
-            for name in now:
-                if before[name] != now[name]:
-                    raise UserError(
-                        f"{self.path}: the {name} images are not those that this run began with "
-                        f"({before[name]['images']} then, {now[name]['images']} now); restore them, or take another --run_dir"
-                    )
+        if not self.data.is_file():
             return
-        with files.whole_file(self.data) as temporary:
-            temporary.write_text(json.dumps(now, indent=1), encoding="utf-8")
+        before, now = json.loads(self.data.read_text(encoding="utf-8")), _fingerprints(splits)
+        for name in now:
+            if before[name] != now[name]:
+                raise UserError(
+                    f"{self.path}: the {name} images are not those that this run began with "
+                    f"({before[name]['images']} then, {now[name]['images']} now); restore them, or take another --run_dir"
+                )
 
 
-def _fingerprint(image_set) -> dict:
+def _fingerprints(splits: Splits) -> dict[str, dict]:
+    return {name: _fingerprint(getattr(splits, name)) for name in ("train", "validation", "test")}
+
+
+def _fingerprint(image_set: ImageSet) -> dict:
     """Enough to notice other images: number, shape, names, and the pixels of up to 100 of them."""
     some = np.unique(np.linspace(0, len(image_set) - 1, 100).astype(int))
     return {

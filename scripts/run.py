@@ -13,7 +13,7 @@ def main(options, given):
     run = RunDirectory(flags.FLAGS.run_dir)
     with run.locked():
         options = run.begin(options, given, flags.FLAGS.overwrite)
-        pipeline.train(run, options, phase="all")
+        pipeline.train(run, options, "all", flags.FLAGS.overwrite)
         pipeline.score(run, options, images=[], output=run.scores)
         print(pipeline.evaluate(run, options))
 

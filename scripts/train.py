@@ -14,8 +14,9 @@ def main(options, given):
     run = RunDirectory(flags.FLAGS.run_dir)
     with run.locked():
         options = run.begin(options, given, flags.FLAGS.overwrite)
-        pipeline.train(run, options, flags.FLAGS.phase)
-    print(f"trained: {run.path}; next: scripts/score.py --run_dir={run.path}")
+        pipeline.train(run, options, flags.FLAGS.phase, flags.FLAGS.overwrite)
+    following = "train.py --phase=encoder" if flags.FLAGS.phase == "gan" else "score.py"
+    print(f"trained: {run.path}; next: scripts/{following} --run_dir={run.path}")
 
 
 if __name__ == "__main__":

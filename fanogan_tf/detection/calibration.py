@@ -61,7 +61,9 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) 
     scores = np.sort(np.asarray(normal_scores, np.float64))
     count = len(scores)
     if count < 2 or scores[0] == scores[-1]:
-        raise UserError(f"calibration needs held-out normal images of at least two different scores, there are {count}; hold out more")
+        raise UserError(
+            f"calibration needs held-out normal images of at least two different scores, there are {count}; hold out more"
+        )
     # i / (N + 1): among N + 1 exchangeable normals, the newest is below the i-th of the others that often.
     levels = np.arange(1, count + 1) / (count + 1)
     tail = float(scores.std())

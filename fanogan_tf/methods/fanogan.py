@@ -8,11 +8,12 @@ from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
+from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, samples
-from fanogan_tf.training.checkpointing import Checkpoints
+from fanogan_tf.training.checkpointing import Checkpoints, saved_step
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.phase import run_phase
 from fanogan_tf.training.wgan_gp import WganGp
@@ -20,11 +21,33 @@ from fanogan_tf.training.wgan_gp import WganGp
 PHASES = ("gan", "encoder")
 
 
+def check(
+    run: RunDirectory, options: Options, image_shape: tuple[int, int, int], phases: tuple[str, ...], overwrite: bool
+) -> None:
+    """Says what speaks against `train`, before it changes anything.
+
+    Raises:
+      UserError: the networks cannot make images of that size; the encoder's turn has come but the GAN is not finished; or the GAN is
+        to be trained on under an encoder that was trained against it.
+    """
+    geometry(*image_shape[:2])
+    trained = 0 if overwrite else saved_step(run.gan / "checkpoints")
+    if "gan" not in phases and trained < options.iterations:
+        raise UserError(
+            f"--phase=encoder: the GAN in {run.gan} is at iteration {trained} of {options.iterations}; run --phase=gan first"
+        )
+    if not overwrite and saved_step(run.encoder / "checkpoints") and trained != options.iterations:
+        raise UserError(
+            f"--iterations={options.iterations}: the encoder in {run.encoder} was trained against the GAN at iteration {trained}; "
+            "to train the GAN differently, take another --run_dir or --overwrite"
+        )
+
+
 def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
     """Trains the phases asked for, each from where it stopped; after the last one the calibrated Detector is in `run.detector`.
 
     Raises:
-      UserError: the encoder's turn has come but the GAN is not finished, or the reverse; and what `run_phase` raises.
+      UserError: what `run_phase` raises.
     """
     spec = NetworkSpec(
         splits.train.image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision
@@ -33,11 +56,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     if "gan" in phases:
         _train_gan(gan, run, options, splits)
     if "encoder" in phases:
-        trained = Checkpoints(gan, run.gan / "checkpoints").restore()
-        if trained < options.iterations:
-            raise UserError(
-                f"--phase=encoder: the GAN in {run.gan} is at iteration {trained} of {options.iterations}; run --phase=gan first"
-            )
+        Checkpoints(gan, run.gan / "checkpoints").restore()
         encoder = _train_encoder(gan, spec, run, options, splits)
         detector = Detector(spec, encoder, gan.generator, gan.critic, kappa=options.kappa)
         scores = [detector.measure(batch["image"])["score"] for batch in splits.validation.batches(options.score_batch_size)]
@@ -64,11 +83,6 @@ def _adam(options: Options) -> keras.optimizers.Optimizer:
 
 
 def _train_gan(gan: WganGp, run: RunDirectory, options: Options, splits: Splits) -> None:
-    if (run.encoder / "checkpoints").is_dir() and Checkpoints(gan, run.gan / "checkpoints").restore() < options.iterations:
-        raise UserError(
-            f"--iterations={options.iterations}: the encoder in {run.encoder} was trained against this GAN as it is; "
-            "to train the GAN on, take another --run_dir or --overwrite"
-        )
     z = tf.TensorSpec((None, options.latent_dim), tf.float32, name="z")
     run_phase(
         gan,

@@ -9,7 +9,13 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-HE = keras.initializers.VarianceScaling(2.0, "fan_avg", "uniform")
+
+def he_uniform() -> keras.initializers.Initializer:
+    """He-uniform on the mean of fan in and fan out: variance 4 / (fan_in + fan_out).
+
+    A new one per layer: an initializer draws its seed once, when it is made, and would give layers of one shape the same weights.
+    """
+    return keras.initializers.VarianceScaling(2.0, "fan_avg", "uniform")
 
 
 def box_filtered(kernel: tf.Tensor) -> tf.Tensor:
@@ -62,7 +68,7 @@ class _Resampling(layers.Layer):
         self.folded = folded
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(name="kernel", shape=(3, 3, input_shape[-1], self.filters), initializer=HE)
+        self.kernel = self.add_weight(name="kernel", shape=(3, 3, input_shape[-1], self.filters), initializer=he_uniform())
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
         self.built = True

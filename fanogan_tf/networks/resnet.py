@@ -10,7 +10,7 @@ from keras import layers
 
 from fanogan_tf.networks import bounds
 from fanogan_tf.networks.geometry import geometry
-from fanogan_tf.networks.resampling import HE, ConvMeanPool, UpsampleConv, mean_pool, upsample
+from fanogan_tf.networks.resampling import ConvMeanPool, UpsampleConv, he_uniform, mean_pool, upsample
 
 
 def _normalization(kind: str) -> layers.Layer:
@@ -28,7 +28,7 @@ class UpBlock(layers.Layer):
         self.norm_1 = _normalization("batch")
         self.conv_1 = UpsampleConv(filters, use_bias=False, folded=folded)
         self.norm_2 = _normalization("batch")
-        self.conv_2 = layers.Conv2D(filters, 3, padding="same", kernel_initializer=HE)
+        self.conv_2 = layers.Conv2D(filters, 3, padding="same", kernel_initializer=he_uniform())
         self.shortcut = layers.Conv2D(filters, 1)
 
     def call(self, x, training=False):
@@ -51,7 +51,7 @@ class DownBlock(layers.Layer):
         self.shortcut = layers.Conv2D(filters, 1)
 
     def build(self, input_shape):
-        self.conv_1 = layers.Conv2D(input_shape[-1], 3, padding="same", use_bias=False, kernel_initializer=HE)
+        self.conv_1 = layers.Conv2D(input_shape[-1], 3, padding="same", use_bias=False, kernel_initializer=he_uniform())
         super().build(input_shape)
 
     def call(self, x, training=False):
@@ -89,7 +89,7 @@ class Generator(keras.Model):
         self.reshape = layers.Reshape((*geo.base, first))
         self.blocks = [UpBlock(filters, folded) for filters in rest]
         self.norm = _normalization("batch")
-        self.conv = layers.Conv2D(image_shape[2], 3, padding="same", kernel_initializer=HE)
+        self.conv = layers.Conv2D(image_shape[2], 3, padding="same", kernel_initializer=he_uniform())
 
     def call(self, z, training=False):
         x = self.reshape(self.dense(z))

@@ -9,6 +9,12 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.networks.variables import tf_variables
 
 
+def saved_step(folder: Path) -> int:
+    """The step of the newest checkpoint in `folder`; 0 without one."""
+    latest = tf.train.latest_checkpoint(str(folder))
+    return int(latest.rsplit("-", 1)[1]) if latest else 0
+
+
 class Checkpoints:
     """The checkpoints of one phase; the last two are kept, so that a crash while writing leaves a whole one."""
 

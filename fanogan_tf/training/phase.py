@@ -44,7 +44,7 @@ def run_phase(
     if start >= iterations:
         print(f"{name}: already at iteration {start} of {iterations}", flush=True)
         return
-    with Interruption() as interruption:
+    with Interruption() as interruption, ProgressBar(name, start, iterations) as bar:
         model.fit(
             batches(start),
             steps_per_epoch=iterations - start,
@@ -55,7 +55,7 @@ def run_phase(
                 BadLossGuard(checkpoints),
                 Monitor(folder, sheets, graph, log_every, sample_every),
                 Checkpointing(checkpoints, checkpoint_every, interruption),
-                ProgressBar(name, start, iterations),
+                bar,
             ],
         )
     if interruption.asked:

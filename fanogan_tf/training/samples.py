@@ -38,7 +38,9 @@ def interpolated_encodings(encoder: keras.Model, generator: keras.Model, images:
     def draw() -> np.ndarray:
         z = between(encoder(first, training=False), encoder(last, training=False))
         steps = generator(z, training=False).numpy().reshape(len(first), _STEPS, *images.shape[1:])
-        return sheets.tile(np.concatenate([first[:, None], steps, last[:, None]], axis=1).reshape(-1, *images.shape[1:]), _STEPS + 2)
+        return sheets.tile(
+            np.concatenate([first[:, None], steps, last[:, None]], axis=1).reshape(-1, *images.shape[1:]), _STEPS + 2
+        )
 
     return draw
 

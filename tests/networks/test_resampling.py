@@ -1,0 +1,121 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fanogan_tf.networks import resampling
+from fanogan_tf.networks.resampling import ConvMeanPool, UpsampleConv
+
+PAIRS = {
+    "down": (resampling.conv_mean_pool, resampling.plain_conv_mean_pool),
+    "up": (resampling.upsample_conv, resampling.plain_upsample_conv),
+}
+# Height, width, channels in, channels out.
+SIZES = [(2, 2, 1, 1), (4, 6, 3, 5), (8, 8, 1, 7), (10, 4, 2, 3), (14, 14, 3, 2)]
+
+
+def random(seed, *shape):
+    return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
+
+
+def close(one, other):
+    """To 1e-5 of the largest value."""
+    other = np.asarray(other)
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.fixture(params=[(kind, size) for kind in PAIRS for size in SIZES], ids=str)
+def case(request):
+    kind, (height, width, channels, filters) = request.param
+    return (*PAIRS[kind], random(0, 2, height, width, channels), random(1, 3, 3, channels, filters))
+
+
+def test_values(case):
+    folded, plain, images, kernel = case
+    assert folded(images, kernel).shape == plain(images, kernel).shape
+    close(folded(images, kernel), plain(images, kernel))
+
+
+def first_order(function, images, kernel):
+    with tf.GradientTape() as tape:
+        tape.watch([images, kernel])
+        outputs = function(images, kernel)
+        loss = tf.reduce_sum(outputs * random(2, *outputs.shape)) + tf.reduce_sum(outputs**2)
+    return tape.gradient(loss, [images, kernel])
+
+
+def test_gradients(case):
+    folded, plain, images, kernel = case
+    for one, other in zip(first_order(folded, images, kernel), first_order(plain, images, kernel), strict=True):
+        assert np.abs(other).max() > 0.1
+        close(one, other)
+
+
+def second_order(function, images, kernel):
+    """Of a gradient penalty, with respect to the kernel and the images."""
+    with tf.GradientTape() as outer:
+        outer.watch([images, kernel])
+        with tf.GradientTape() as inner:
+            inner.watch(images)
+            outputs = function(images, kernel)
+            values = tf.reduce_sum(tf.nn.tanh(outputs) * random(3, *outputs.shape))
+        gradient = inner.gradient(values, images)
+        penalty = tf.reduce_mean((tf.norm(tf.reshape(gradient, (len(images), -1)), axis=1) - 1.0) ** 2)
+    return outer.gradient(penalty, [kernel, images])
+
+
+def test_gradients_of_a_gradient_penalty(case):
+    folded, plain, images, kernel = case
+    for one, other in zip(second_order(folded, images, kernel), second_order(plain, images, kernel), strict=True):
+        assert np.abs(other).max() > 1e-3
+        close(one, other)
+
+
+def test_down_by_hand():
+    """One bright pixel in the corner, a kernel of ones: it is in 4 of the corner's 4 convolutions, and in 0 others."""
+    image = np.zeros((1, 4, 4, 1), np.float32)
+    image[0, 0, 0] = 1.0
+    expected = [[1.0, 0.0], [0.0, 0.0]]
+    np.testing.assert_allclose(resampling.conv_mean_pool(image, tf.ones((3, 3, 1, 1)))[0, ..., 0], expected, atol=1e-6)
+    # At (1, 1) the pixel is in 9 convolutions: 4 in its own square, 2 + 2 + 1 in the neighbours.
+    image = np.roll(image, (1, 1), (1, 2))
+    expected = [[1.0, 0.5], [0.5, 0.25]]
+    np.testing.assert_allclose(resampling.conv_mean_pool(image, tf.ones((3, 3, 1, 1)))[0, ..., 0], expected, atol=1e-6)
+
+
+def test_up_by_hand():
+    """A kernel that looks at the upper left neighbour moves the doubled image down and right, over a border of zeros."""
+    kernel = np.zeros((3, 3, 1, 1), np.float32)
+    kernel[0, 0] = 1.0
+    image = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)[None, ..., None]
+    expected = [[0, 0, 0, 0], [0, 1, 1, 2], [0, 1, 1, 2], [0, 3, 3, 4]]
+    np.testing.assert_allclose(resampling.upsample_conv(image, tf.constant(kernel))[0, ..., 0], expected, atol=1e-6)
+
+
+def test_pool_and_doubling_by_hand():
+    image = np.arange(8, dtype=np.float32).reshape(1, 2, 4, 1)
+    np.testing.assert_allclose(resampling.mean_pool(image)[0, ..., 0], [[2.5, 4.5]])
+    doubled = resampling.upsample(image)[0, ..., 0]
+    np.testing.assert_array_equal(doubled, np.kron(image[0, ..., 0], np.ones((2, 2))))
+
+
+@pytest.mark.parametrize("layer", [ConvMeanPool, UpsampleConv])
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("folded", [True, False])
+def test_parameters_of_a_plain_convolution(layer, use_bias, folded):
+    resampled, plain = layer(5, use_bias=use_bias, folded=folded), keras.layers.Conv2D(5, 3, use_bias=use_bias)
+    resampled.build((None, 4, 4, 3))
+    plain.build((None, 4, 4, 3))
+    shapes = [tuple(v.shape) for v in resampled.trainable_variables]
+    assert shapes == [tuple(v.shape) for v in plain.trainable_variables]
+    assert shapes[0] == (3, 3, 3, 5) and resampled.count_params() == 135 + 5 * use_bias
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_layers(folded):
+    images = random(0, 2, 6, 4, 3)
+    for layer, convolution in ((ConvMeanPool, PAIRS["down"][1]), (UpsampleConv, PAIRS["up"][1])):
+        built = layer(5, use_bias=True, folded=folded)
+        built(images)
+        built.bias.assign(np.arange(5))
+        close(built(images), convolution(images, tf.convert_to_tensor(built.kernel)) + np.arange(5))

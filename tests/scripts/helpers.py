@@ -1,0 +1,50 @@
+"""Scripts as a user starts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The smallest f-AnoGAN that goes the whole way: seconds, not minutes.
+TINY = (
+    "--dataset=digits",
+    "--normal_class=0",
+    "--dim=2",
+    "--latent_dim=2",
+    "--batch_size=8",
+    "--n_critic=2",
+    "--iterations=4",
+    "--encoder_iterations=4",
+    "--learning_rate=1e-3",
+    "--encoder_learning_rate=1e-3",
+)
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen:
+    command = [sys.executable, ROOT / "scripts" / f"{script}.py", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+
+
+def run(script: str, *arguments: object) -> subprocess.CompletedProcess:
+    process = start(script, *arguments)
+    output, errors = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def succeed(script: str, *arguments: object) -> str:
+    """What the script printed on stdout."""
+    finished = run(script, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def fail(script: str, *arguments: object) -> str:
+    """The one line that a script says of bad input, without "error: "."""
+    finished = run(script, *arguments)
+    assert finished.returncode == 1, finished.stderr
+    # Progress bars end in carriage returns and may come first.
+    *_, line = finished.stderr.strip().replace("\r", "\n").splitlines()
+    assert line.startswith("error: ") and "Traceback" not in finished.stderr, finished.stderr
+    return line.removeprefix("error: ")

@@ -1,0 +1,145 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from fanogan_tf.detection import score_table
+
+from .helpers import TINY, fail, run, succeed
+
+FIGURES = ("roc", "precision_recall", "histogram", "boxplot", "reconstructions", "latent_walk")
+
+
+def test_run_ends_with_the_auroc_and_the_report(trained):
+    folder, output = trained
+    auroc = json.loads((folder / "report" / "metrics.json").read_text())["auroc"]
+    assert output.splitlines()[-1] == f"AUROC {auroc:.4f}; report: {folder / 'report' / 'index.html'}"
+    assert 0.0 <= auroc <= 1.0
+
+
+def test_run_leaves_what_the_contract_names(trained):
+    folder, _ = trained
+    for phase in ("gan", "encoder"):
+        assert list((folder / phase / "checkpoints").glob("step-4.index"))
+        assert list((folder / phase / "logs").glob("events.*"))
+        assert list((folder / phase / "samples").glob("*.png"))
+    for figure in FIGURES:
+        assert Image.open(folder / "report" / f"{figure}.png").width > 300
+    assert (folder / "report" / "index.html").is_file()
+    table = score_table.read(folder / "scores.csv")
+    metrics = json.loads((folder / "report" / "metrics.json").read_text())
+    assert metrics["images"] == len(table) == metrics["normal_images"] + metrics["anomalous_images"]
+    assert metrics["seconds"] > 0 and metrics["images_per_second"] > 0
+    assert set(metrics["per_class"]) == set("0123456789")
+
+
+def test_score_is_image_residual_plus_kappa_feature_residual(trained):
+    table = score_table.read(trained[0] / "scores.csv")
+    np.testing.assert_allclose(table.score, table.image_residual + 1.0 * table.feature_residual, rtol=1e-5)
+
+
+def test_flags_txt_repeats_the_run(trained, tmp_path):
+    folder, _ = trained
+    succeed("run", f"--flagfile={folder / 'flags.txt'}", f"--run_dir={tmp_path / 'again'}")
+    assert (tmp_path / "again" / "scores.csv").read_text() == (folder / "scores.csv").read_text()
+
+
+def test_same_command_again_trains_nothing(trained):
+    folder, first = trained
+    before = (folder / "gan" / "checkpoints" / "step-4.index").stat().st_mtime_ns
+    again = succeed("run", f"--run_dir={folder}")
+    assert "GAN: already at iteration 4 of 4" in again and again.splitlines()[-1] == first.splitlines()[-1]
+    assert (folder / "gan" / "checkpoints" / "step-4.index").stat().st_mtime_ns == before
+
+
+def test_phases_one_by_one_equal_both_in_a_row(trained, tmp_path):
+    folder, _ = trained
+    for phase in ("gan", "encoder"):
+        succeed("train", *TINY, f"--run_dir={tmp_path / 'r'}", f"--phase={phase}")
+    one = tf.train.load_checkpoint(str(folder / "detector" / "weights"))
+    other = tf.train.load_checkpoint(str(tmp_path / "r" / "detector" / "weights"))
+    for name in one.get_variable_to_shape_map():
+        np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name))
+
+
+def test_score_any_files_with_maps(trained, tmp_path):
+    folder, _ = trained
+    (tmp_path / "images" / "deep").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(tmp_path / "images" / "a.png")
+    Image.fromarray(rng.integers(0, 65536, (21, 13), np.uint16)).save(tmp_path / "images" / "deep" / "b.png")
+    Image.fromarray(rng.integers(0, 256, (9, 30, 3), np.uint8)).save(tmp_path / "c.jpg")
+    output = tmp_path / "out.csv"
+    succeed(
+        "score",
+        f"--run_dir={folder}",
+        f"--images={tmp_path / 'images'}",
+        tmp_path / "c.jpg",  # What a shell makes of --images=folder *.jpg.
+        f"--output={output}",
+        f"--maps={tmp_path / 'maps'}",
+    )
+    with open(output) as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"].rsplit("/", 1)[-1] for row in rows] == ["a.png", "b.png", "c.jpg"]
+    assert all(row["label"] == "" and 0 <= float(row["probability"]) <= 1 for row in rows)
+    maps = sorted((tmp_path / "maps").iterdir())
+    assert len(maps) == 6 and all(Image.open(path).size == (8, 8) for path in maps)
+
+
+@pytest.fixture(scope="module")
+def own_images(tmp_path_factory):
+    """Images as users have them: 16-bit PNG, colour JPEG, odd sizes, nested; a bright square is the anomaly."""
+    root = tmp_path_factory.mktemp("own")
+    rng = np.random.default_rng(1)
+
+    def write(path, anomalous, i):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        height, width = 20 + i % 3, 23 - i % 2
+        grey = rng.uniform(0.2, 0.4, (height, width))
+        mask = np.zeros((height, width), np.uint8)
+        if anomalous:
+            mask[5:12, 6:14] = 255
+            grey[mask > 0] += 0.5
+        if i % 2:
+            Image.fromarray((grey * 65535).astype(np.uint16)).save(path.with_suffix(".png"))
+        else:
+            Image.fromarray(np.repeat((grey * 255).astype(np.uint8)[..., None], 3, axis=2)).save(path.with_suffix(".jpg"))
+        return mask
+
+    for i in range(24):
+        write(root / "train_normal" / f"patient{i % 3}" / f"{i}", False, i)
+    for i in range(6):
+        write(root / "val_normal" / f"{i}", False, i)
+        write(root / "test_normal" / f"{i}", False, i)
+        mask = write(root / "test_anomalous" / "squares" / f"{i}", True, i)
+        (root / "test_masks" / "squares").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(root / "test_masks" / "squares" / f"{i}.png")
+    return root
+
+
+def folder_flags(root, run_dir):
+    return (*TINY, "--dataset=folder", f"--data_path={root}", "--image_size=16x24", f"--run_dir={run_dir}")
+
+
+def test_own_images_go_through_to_a_report_with_pixels(own_images, tmp_path):
+    succeed("run", *folder_flags(own_images, tmp_path / "r"))
+    metrics = json.loads((tmp_path / "r" / "report" / "metrics.json").read_text())
+    assert metrics["images"] == 12 and set(metrics["per_class"]) == {"normal", "squares"}
+    assert 0.0 <= metrics["pixel"]["auroc"] <= 1.0 and metrics["pixel"]["anomalous_pixels"] > 0
+    assert (tmp_path / "r" / "report" / "pixel_roc.png").is_file()
+
+
+def test_unreadable_image_is_named_or_skipped_by_choice(own_images, tmp_path):
+    root = tmp_path / "images"
+    shutil.copytree(own_images, root)
+    whole = next((root / "train_normal").rglob("*.png"))
+    whole.write_bytes(whole.read_bytes()[:60])
+    line = fail("train", *folder_flags(root, tmp_path / "r"))
+    assert whole.name in line and "--skip_unreadable" in line
+    finished = run("train", *folder_flags(root, tmp_path / "r"), "--skip_unreadable")
+    assert finished.returncode == 0, finished.stderr
+    assert "1" in finished.stderr and whole.name in finished.stderr

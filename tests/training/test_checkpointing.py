@@ -1,0 +1,141 @@
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from fanogan_tf.errors import UserError
+from fanogan_tf.networks.spec import NetworkSpec
+from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints
+from fanogan_tf.training.wgan_gp import WganGp
+
+from .tiny import assert_same, encoder_training, gan, state, toy
+
+
+def stir(model, seed):
+    """Other values in every variable of every network and optimizer."""
+    random = np.random.default_rng(seed)
+    for owner in (*model.networks.values(), *model.optimizers.values()):
+        for variable in tf_variables(owner):
+            variable.assign(random.integers(1, 1000, variable.shape).astype(variable.dtype.as_numpy_dtype))
+    model.step.assign(seed)
+
+
+def set_rates(model, rate):
+    for optimizer in model.optimizers.values():
+        optimizer.learning_rate.assign(rate)
+
+
+@pytest.mark.parametrize("make", [gan, encoder_training])
+def test_everything_comes_back(tmp_path, make):
+    model = make()
+    stir(model, 7)
+    set_rates(model, 0.25)
+    saved = state(model)
+    Checkpoints(model, tmp_path).save()
+    again = make()
+    set_rates(again, 0.25)
+    assert Checkpoints(again, tmp_path).restore() == 7
+    assert_same(state(again), saved)
+    # Also into the same objects, with other values meanwhile.
+    stir(model, 8)
+    set_rates(model, 0.25)
+    assert all(not np.array_equal(a, b) for a, b in zip(state(model)["step"], saved["step"], strict=True))
+    assert Checkpoints(model, tmp_path).restore() == 7
+    assert_same(state(model), saved)
+
+
+def test_variables_in_layers_in_lists_are_kept():
+    """What tf.train.Checkpoint does not find by itself: weights, moving averages, moments."""
+    kept = state(gan())
+    # Generator: dense 2, norms 3 x 4, convolutions 1 + 2 + 2 + 2. Critic: conv 2, norms 2 x 2, convolutions 1 + 2 + 2, dense 2.
+    assert len(kept["generator"]) == 21 and len(kept["critic"]) == 13
+    # Adam: iterations, learning rate, two moments of what is trained (of the generator all but 3 x 2 moving averages).
+    assert len(kept["generator_optimizer"]) == 2 + 2 * 15 and len(kept["critic_optimizer"]) == 2 + 2 * 13
+
+
+def test_empty_folder(tmp_path):
+    model = toy()
+    checkpoints = Checkpoints(model, tmp_path / "none")
+    assert checkpoints.latest is None and checkpoints.restore() == 0
+
+
+def test_two_are_kept(tmp_path):
+    model = toy()
+    checkpoints = Checkpoints(model, tmp_path)
+    for step in (3, 5, 9, 9):
+        model.step.assign(step)
+        checkpoints.save()
+    assert sorted(path.name for path in tmp_path.glob("*.index")) == ["step-5.index", "step-9.index"]
+    assert checkpoints.latest == str(tmp_path / "step-9")
+    # A new process keeps counting.
+    again = Checkpoints(model, tmp_path)
+    assert again.restore() == 9
+    model.step.assign(12)
+    again.save()
+    assert sorted(path.name for path in tmp_path.glob("*.index")) == ["step-12.index", "step-9.index"]
+
+
+def test_learning_rate_is_a_setting(tmp_path):
+    first = gan(rate=0.5)
+    first.optimizers["critic_optimizer"].iterations.assign(11)
+    Checkpoints(first, tmp_path).save()
+    second = gan(rate=0.125)
+    Checkpoints(second, tmp_path).restore()
+    assert [float(optimizer.learning_rate) for optimizer in second.optimizers.values()] == [0.125, 0.125]
+    assert int(second.optimizers["critic_optimizer"].iterations) == 11
+
+
+def wider(dim=3, side=8):
+    spec = NetworkSpec((side, side, 1), dim=dim, latent_dim=3)
+    model = WganGp(spec.generator(), spec.critic(), latent_dim=3, n_critic=3, penalty_weight=10.0, seed=0)
+    model.compile(*(keras.optimizers.Adam(1e-3) for _ in range(2)))
+    return model
+
+
+@pytest.mark.parametrize("other", [wider, lambda: wider(2, 16), encoder_training], ids=["wider", "deeper", "encoder"])
+def test_other_networks(tmp_path, other):
+    Checkpoints(gan(), tmp_path).save()
+    with pytest.raises(UserError, match=rf"^{tmp_path}/step-0: cannot be restored \(.+\); --overwrite") as caught:
+        Checkpoints(other(), tmp_path).restore()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mend", ["cut", "empty", "gone"])
+def test_damaged(tmp_path, mend):
+    Checkpoints(gan(), tmp_path).save()
+    for path in [*tmp_path.glob("step-0.data*"), *(tmp_path.glob("step-0.index") if mend == "empty" else [])]:
+        content = path.read_bytes()
+        path.unlink()
+        if mend != "gone":
+            path.write_bytes(content[: len(content) // 2] if mend == "cut" else b"")
+    with pytest.raises(UserError, match="step-0: cannot be restored"):
+        Checkpoints(gan(), tmp_path).restore()
+
+
+@pytest.fixture
+def counted():
+    """A Checkpointing of every 4 iterations, and the steps it saved."""
+    saved, interruption = [], types.SimpleNamespace(asked=False)
+    model = types.SimpleNamespace(step=0, stop_training=False)
+    callback = Checkpointing(types.SimpleNamespace(save=lambda: saved.append(model.step)), 4, interruption)
+    callback.set_model(model)
+    return callback, model, saved, interruption
+
+
+def test_saves_every_so_often_and_at_the_end(counted):
+    callback, model, saved, _ = counted
+    for model.step in range(1, 11):
+        callback.on_train_batch_end(0, {})
+    assert saved == [4, 8] and not model.stop_training
+    callback.on_train_end()
+    assert saved == [4, 8, 10]
+
+
+def test_stops_when_asked(counted):
+    callback, model, saved, interruption = counted
+    model.step, interruption.asked = 3, True
+    callback.on_train_batch_end(0, {})
+    callback.on_train_end()
+    assert model.stop_training and saved == [3]

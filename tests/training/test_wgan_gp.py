@@ -1,0 +1,148 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fanogan_tf.training import losses
+from fanogan_tf.training.randomness import key
+
+from .tiny import assert_same, gan, images, numbers, state
+
+BATCH = 4
+
+
+def test_numbers_of_updates():
+    model = gan(n_critic=3)
+    for _ in range(2):
+        model.train_step(images(0, 3 * BATCH))
+    assert int(model.step) == 2
+    assert int(model.optimizers["critic_optimizer"].iterations) == 6
+    assert int(model.optimizers["generator_optimizer"].iterations) == 2
+
+
+def test_one_step_changes_both_networks():
+    model = gan()
+    before = state(model)
+    model.train_step(images(0, 3 * BATCH))
+    after = state(model)
+    for name in ("generator", "critic"):
+        # The critic's loss does not depend on its last bias; all others move.
+        changed = [not np.array_equal(a, b) for a, b in zip(before[name], after[name], strict=True)]
+        assert np.mean(changed) > 0.8, name
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_every_turn_of_the_critic_has_its_own_images(turn):
+    """Other images for one turn make another critic, whichever turn it is."""
+    first, second = gan(n_critic=3), gan(n_critic=3)
+    some = images(0, 3 * BATCH)
+    others = tf.concat([some[: turn * BATCH], images(1, BATCH), some[(turn + 1) * BATCH :]], axis=0)
+    first.train_step(some)
+    second.train_step(others)
+    assert any(np.abs(a - b).max() > 1e-6 for a, b in zip(state(first)["critic"], state(second)["critic"], strict=True))
+
+
+def test_what_each_turn_sees(monkeypatch):
+    seen, original = [], losses.interpolated
+    monkeypatch.setattr(losses, "interpolated", lambda *arguments: seen.append(arguments) or original(*arguments))
+    model, some = gan(n_critic=3), images(0, 3 * BATCH)
+    model.train_step(some)
+    model.train_step(some)
+    for i, (real, _, _) in enumerate(seen):
+        np.testing.assert_array_equal(real, some[i % 3 * BATCH : (i % 3 + 1) * BATCH])
+    # Six times fresh noise and fresh alphas.
+    assert len(seen) == 6
+    assert len({fake.numpy().tobytes() for _, fake, _ in seen}) == 6
+    assert len({seed.numpy().tobytes() for _, _, seed in seen}) == 6
+
+
+def test_logs_by_their_formulas():
+    """With step size 0 the networks stand still, and the logs are those of the last turn."""
+    model, some = gan(n_critic=3, rate=0.0, penalty_weight=7.0), images(0, 3 * BATCH)
+    critic = model.critic
+    logs = numbers(model.train_step(some))
+    fake = model.generator(model.latent(BATCH, 0, 2, 0), training=True)
+    real_value, fake_value = np.mean(critic(some[2 * BATCH :])[0]), np.mean(critic(fake)[0])
+    mixed = losses.interpolated(some[2 * BATCH :], fake, key(0, 0, 2, 1))
+    penalty = float(losses.gradient_penalty(lambda x: critic(x)[0], mixed))
+    generated = np.mean(critic(model.generator(model.latent(BATCH, 0, 3, 0), training=True))[0])
+    expected = {
+        "critic_real": real_value,
+        "critic_fake": fake_value,
+        "wasserstein": real_value - fake_value,
+        "gradient_penalty": penalty,
+        "loss_d": fake_value - real_value + 7.0 * penalty,
+        "loss_g": -generated,
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(logs.pop(name), value, rtol=1e-4, atol=1e-6, err_msg=name)
+    assert set(logs) == {"gradient_norm_d", "gradient_norm_g"} and min(logs.values()) > 0
+
+
+def test_loss_is_the_sum_of_what_is_logged():
+    model = gan(penalty_weight=4.0)
+    for i in range(2):
+        logs = numbers(model.train_step(images(i, 3 * BATCH)))
+        np.testing.assert_allclose(
+            logs["loss_d"], logs["critic_fake"] - logs["critic_real"] + 4 * logs["gradient_penalty"], rtol=1e-5
+        )
+        np.testing.assert_allclose(logs["wasserstein"], logs["critic_real"] - logs["critic_fake"], rtol=1e-5)
+
+
+def test_directions():
+    """Plain gradient descent with a small step: the critic's loss falls for the critic, the generator's for the generator."""
+    model, some = gan(n_critic=1), images(0, BATCH)
+    slow = [keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.0)]
+    model.compile(generator_optimizer=slow[1], critic_optimizer=slow[0])
+    first = numbers(model.train_step(some))
+    model.step.assign(0)
+    assert numbers(model.train_step(some))["loss_d"] < first["loss_d"] - 1e-5
+    model.compile(generator_optimizer=keras.optimizers.SGD(1e-3), critic_optimizer=keras.optimizers.SGD(0.0))
+    model.step.assign(0)
+    first = numbers(model.train_step(some))
+    model.step.assign(0)
+    assert numbers(model.train_step(some))["loss_g"] < first["loss_g"] - 1e-5
+
+
+def test_same_seed_same_numbers():
+    def after(seed):
+        model = gan(seed=seed, n_critic=2)
+        logs = [numbers(model.train_step(images(0, 2 * BATCH))) for _ in range(2)]
+        return logs, state(model)
+
+    first, again, other = after(0), after(0), after(1)
+    assert first[0] == again[0]
+    assert_same(first[1], again[1])
+    assert first[0][0]["critic_fake"] != other[0][0]["critic_fake"]
+    assert first[0][0]["gradient_penalty"] != other[0][0]["gradient_penalty"]
+
+
+def test_latent():
+    model = gan()
+    z = model.latent(4000, 1, 2).numpy()
+    assert z.shape == (4000, 3)
+    np.testing.assert_allclose(z.mean(0), 0, atol=0.06)
+    np.testing.assert_allclose(np.cov(z.T), np.eye(3), atol=0.08)
+    assert not np.isin(model.latent(100, 1, 3), z).any()
+
+
+def test_it_learns():
+    """On white images: first the critic tells them from the generator's, then the generator's become brighter."""
+    model, eager, white = gan(n_critic=2, rate=5e-3), gan(n_critic=2, rate=5e-3), tf.ones((16, 8, 8, 1))
+    z = model.latent(32, 99)
+    before = np.mean(model.generator(z, training=True))
+    step = tf.function(model.train_step)
+    first, same = numbers(step(white)), numbers(eager.train_step(white))
+    # The compiled step is the one that the other tests look at.
+    assert first.keys() == same.keys()
+    for name in first:
+        np.testing.assert_allclose(first[name], same[name], rtol=1e-2, atol=1e-4, err_msg=name)
+    gaps = [float(step(white)["wasserstein"]) for _ in range(60)]
+    assert max(gaps[:30]) > first["wasserstein"] + 0.5
+    assert np.mean(model.generator(z, training=True)) > before + 0.2
+
+
+def test_call_is_the_critic_of_the_generator():
+    model = gan()
+    z = model.latent(2, 0)
+    np.testing.assert_array_equal(model(z), model.critic(model.generator(z, training=False))[0])
