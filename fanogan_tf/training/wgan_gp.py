@@ -7,7 +7,6 @@ from fanogan_tf.training import losses
 from fanogan_tf.training.optimization import descend
 from fanogan_tf.training.randomness import key
 
-
 CRITIC_LOGS = ("loss_d", "critic_real", "critic_fake", "wasserstein", "gradient_penalty", "gradient_norm_d")
 
 
