@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 setup(
     name="fanogan_tf",
     version="0.1.0",
-    description="f-AnoGAN and the methods it is compared with, in TensorFlow/Keras: anomaly detection in images from normal ones only",
+    description="f-AnoGAN and the methods it is compared with, in TensorFlow/Keras: anomaly detection in images",
     long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",

@@ -13,9 +13,9 @@ _MOST_KNOTS = 1001
 class Calibration:
     """The distribution of the score over normal images, and the threshold chosen from it.
 
-    An image is called anomalous when score > threshold. Its probability is the share of normal images expected to score lower: at the
-    `quantile` rule's threshold it is 1 - false_positive_rate. It never falls when the score rises; it is no probability of disease,
-    for which one would have to know how common disease is.
+    An image is called anomalous when score > threshold. Its probability is the share of normal images expected to score lower:
+    at the `quantile` rule's threshold it is 1 - false_positive_rate. It never falls when the score rises; it is no probability
+    of disease, for which one would have to know how common disease is.
 
     knots: ascending scores of held-out normals. levels: (same length) the share of normals below each knot, inside (0, 1).
     tail: the normals' standard deviation; beyond the outermost knots the share falls by a factor e for each.
@@ -53,7 +53,8 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) 
 
     Args:
       normal_scores: (N,) scores of held-out normal images, at least two different ones.
-      rule: `quantile`, the score that `false_positive_rate` of normal images exceed; or `mean_3sd`, their mean + 3 standard deviations.
+      rule: `quantile`, the score that `false_positive_rate` of normal images exceed; or `mean_3sd`, their mean + 3 standard
+        deviations.
 
     Raises:
       UserError: too few images for the distribution to mean anything.

@@ -47,7 +47,7 @@ class ScoreTable:
 
 
 def write(path: Path, rows: Iterable[dict]) -> int:
-    """Writes rows as they come (nothing is kept in memory); the file appears only when the last is in it. Returns their number."""
+    """Writes rows as they come, keeping none in memory; the file appears only when the last is in it. Returns their number."""
     count = 0
     with files.whole_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)

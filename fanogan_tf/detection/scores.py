@@ -1,7 +1,7 @@
 """The anomaly score and the pixel map, as pure functions (f-AnoGAN, section 2.3).
 
-The residuals are `losses.mean_square` of differences: means over pixels, features or coordinates, never sums, so that a score does not
-grow with the image.
+The residuals are `losses.mean_square` of differences: means over pixels, features or coordinates, never sums, so that a score
+does not grow with the image.
 """
 
 import tensorflow as tf

@@ -27,8 +27,8 @@ def check(
     """Says what speaks against `train`, before it changes anything.
 
     Raises:
-      UserError: the networks cannot make images of that size; the encoder's turn has come but the GAN is not finished; or the GAN is
-        to be trained on under an encoder that was trained against it.
+      UserError: the networks cannot make images of that size; the encoder's turn has come but the GAN is not finished; or the GAN
+        is to be trained on under an encoder that was trained against it.
     """
     geometry(*image_shape[:2])
     trained = 0 if overwrite else saved_step(run.gan / "checkpoints")
@@ -38,8 +38,8 @@ def check(
         )
     if not overwrite and saved_step(run.encoder / "checkpoints") and trained != options.iterations:
         raise UserError(
-            f"--iterations={options.iterations}: the encoder in {run.encoder} was trained against the GAN at iteration {trained}; "
-            "to train the GAN differently, take another --run_dir or --overwrite"
+            f"--iterations={options.iterations}: the encoder in {run.encoder} was trained against the GAN at iteration "
+            f"{trained}; to train the GAN differently, take another --run_dir or --overwrite"
         )
 
 

@@ -7,10 +7,12 @@ def bounded(bound: str, z: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tenso
     """Applies a bound, coordinate by coordinate.
 
     Args:
-      bound: `linear` (none), `tanh` (the paper's: one sd of z to either side), `tanh_3` and `tanh_0.5` (tanh times that), `clip_R`
-        (cut off at +-R), `stochastic_clip` (coordinates outside [-1, 1] are redrawn uniformly inside it, Lipton and Tripathi 2017).
+      bound: `linear` (none), `tanh` (the paper's: one sd of z to either side), `tanh_3` and `tanh_0.5` (tanh times that),
+        `clip_R` (cut off at +-R), `stochastic_clip` (coordinates outside [-1, 1] are redrawn uniformly inside it, Lipton and
+        Tripathi 2017).
       z: (B, latent_dim).
-      seed: int (2,), for `stochastic_clip` in training. Without it, as in scoring, that bound cuts off at +-1: a score is no dice roll.
+      seed: int (2,), for `stochastic_clip` in training. Without it, as in scoring, that bound cuts off at +-1: a score is no
+        roll of dice.
     """
     kind, _, number = bound.partition("_")
     if bound == "linear":

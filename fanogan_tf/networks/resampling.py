@@ -1,8 +1,8 @@
 """Convolutions that halve or double an image's sides, folded into one strided kernel.
 
-"3x3 convolution, then 2x2 mean pooling" visits every pixel nine times and throws three of four results together. Convolution and mean
-are both linear, so one 4x4 kernel with stride 2 gives the same values with 16 instead of 36 multiplications per output; doubling first
-is the same read backwards. The parameters stay the 3x3 kernels: checkpoints and initialisers know nothing of the folding.
+"3x3 convolution, then 2x2 mean pooling" visits every pixel nine times and throws four results each together. Convolution and
+mean are both linear, so one 4x4 kernel with stride 2 gives the same values with 16 instead of 36 multiplications per output;
+doubling first is the same read backwards. The parameters stay the 3x3 kernels: checkpoints and initialisers know nothing of it.
 """
 
 import keras

@@ -1,7 +1,7 @@
 """The residual networks of f-AnoGAN (Schlegl et al. 2019, section 2; blocks after Gulrajani et al. 2017).
 
-All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is bfloat16 or float16; what goes
-in and what comes out stay float32.
+All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is bfloat16; what goes in and
+what comes out stays float32.
 """
 
 import keras

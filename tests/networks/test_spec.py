@@ -1,5 +1,5 @@
-import json
 import dataclasses
+import json
 
 import keras
 import numpy as np
