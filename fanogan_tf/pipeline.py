@@ -69,12 +69,17 @@ def evaluate(run: RunDirectory, options: Options) -> str:
         Detector.load(run.detector),
         splits.test,
         timing=timing,
-        facts=_facts(options),
+        facts=_facts(options) | _training_times(run, options),
         note=_note(options),
         seed=options.seed,
     )
     auroc = "not defined, as the test images are not of both kinds" if metrics["auroc"] is None else f"{metrics['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
+
+
+def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:
+    times = METHODS[options.method].training_seconds(run)
+    return {f"training, {phase} phase": f"{seconds:.0f} s" for phase, seconds in times.items()}
 
 
 def _note(options: Options) -> str:

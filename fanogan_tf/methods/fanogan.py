@@ -13,7 +13,7 @@ from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, samples
-from fanogan_tf.training.checkpointing import Checkpoints, saved_step
+from fanogan_tf.training.checkpointing import Checkpoints, saved_seconds, saved_step
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.phase import run_phase
 from fanogan_tf.training.wgan_gp import WganGp
@@ -62,6 +62,11 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
         scores = [detector.measure(batch["image"])["score"] for batch in splits.validation.batches(options.score_batch_size)]
         detector.calibration = calibrate(np.concatenate(scores), options.threshold_rule, options.false_positive_rate)
         detector.save(run.detector)
+
+
+def training_seconds(run: RunDirectory) -> dict[str, float]:
+    """How long each phase was trained, by its name."""
+    return {phase: saved_seconds(folder / "checkpoints") for phase, folder in zip(PHASES, (run.gan, run.encoder), strict=True)}
 
 
 def _gan(spec: NetworkSpec, options: Options) -> WganGp:

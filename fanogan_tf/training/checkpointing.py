@@ -1,5 +1,6 @@
 """Checkpoints: weights, optimizers and step. Random numbers are functions of (seed, step), so the step restores them too."""
 
+import time
 from pathlib import Path
 
 import keras
@@ -15,6 +16,12 @@ def saved_step(folder: Path) -> int:
     return int(latest.rsplit("-", 1)[1]) if latest else 0
 
 
+def saved_seconds(folder: Path) -> float:
+    """How long the training up to the newest checkpoint in `folder` took, without what was lost or stood still in between."""
+    latest = tf.train.latest_checkpoint(str(folder))
+    return float(tf.train.load_variable(latest, "seconds/.ATTRIBUTES/VARIABLE_VALUE")) if latest else 0.0
+
+
 class Checkpoints:
     """The checkpoints of one phase; the last two are kept, so that a crash while writing leaves a whole one."""
 
@@ -23,7 +30,10 @@ class Checkpoints:
         self.model = model
         self.folder = Path(folder)
         owners = {**model.networks, **model.optimizers}
-        self._checkpoint = tf.train.Checkpoint(step=model.step, **{name: tf_variables(owner) for name, owner in owners.items()})
+        self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
+        self._checkpoint = tf.train.Checkpoint(
+            step=model.step, seconds=self.seconds, **{name: tf_variables(owner) for name, owner in owners.items()}
+        )
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2, checkpoint_name="step")
 
     @property
@@ -64,11 +74,18 @@ class Checkpointing(keras.callbacks.Callback):
         self.every = every
         self.interruption = interruption
 
+    def on_train_begin(self, logs=None):
+        self.began = time.monotonic() - float(self.checkpoints.seconds)
+
     def on_train_batch_end(self, batch, logs=None):
         if self.interruption.asked:
             self.model.stop_training = True
         elif int(self.model.step) % self.every == 0:
-            self.checkpoints.save()
+            self._save()
 
     def on_train_end(self, logs=None):
+        self._save()
+
+    def _save(self) -> None:
+        self.checkpoints.seconds.assign(time.monotonic() - self.began)
         self.checkpoints.save()
