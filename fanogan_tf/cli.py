@@ -47,6 +47,11 @@ def run(main: Callable[[Options, frozenset[str]], None], *, rest: str = "") -> N
     """
     options_module.define_flags()
     values = flags.FLAGS
+    if {"-h", "--help"}.intersection(sys.argv):
+        # Only ours: TensorFlow and absl define dozens more.
+        helps = [values.module_help(sys.argv[0]), values.module_help(options_module)]
+        print(sys.modules["__main__"].__doc__, "\n--flagfile=FILE: read flags from a file, one per line.\n", *helps, sep="\n")
+        return
     try:
         remaining = values(sys.argv)[1:]
         if remaining and not (rest and values[rest].present):

@@ -27,11 +27,11 @@ class Options:
     dataset: str = _option("digits", "Where the images come from.", choices=["digits", "mnist", "fashion_mnist", "folder"])
     data_path: str = _option("", "mnist, fashion_mnist: a .npz file instead of the Keras download. folder: the root folder.")
     normal_class: str = _option("1", "The class that counts as normal; all others are anomalous. Not used by folder.")
-    split_seed: int = _option(0, "Seed of the train / validation / test split, apart from --seed so that runs compare.")
+    split_seed: int = _option(0, "Seed of the train / validation / test split, apart from --seed so that runs compare.", least=0)
     validation_fraction: float = _option(
         0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5
     )
-    image_size: str = _option("", "Side in pixels (64) or height x width (64x48); empty keeps the source's own size.")
+    image_size: str = _option("", "Side in pixels (64) or height x width (64x80); empty keeps the source's own size.")
     patches: int = _option(0, "folder: cut this many random patches of --image_size per image instead of resizing.", least=0)
     random_flip: bool = _option(False, "Flip training images left-right at random. Never for digits.")
     skip_unreadable: bool = _option(False, "Report and skip unreadable images instead of stopping.", free=True)
@@ -58,7 +58,7 @@ class Options:
     kappa: float = _option(1.0, "Weight of the feature residual, in izi_f and in the score A = A_R + kappa A_D.", least=0.0)
     denoise: bool = _option(False, "Encoder phase: set 20 % of the encoder's input pixels to 0 at random.")
 
-    seed: int = _option(0, "Seed of everything random but the split.", least=0)
+    seed: int = _option(0, "Seed of everything random but the split.", least=0, most=2**31 - 1)
     deterministic: bool = _option(False, "Same seed, same bits: slower on a GPU.")
     mixed_precision: str = _option("none", "Arithmetic of the networks; weights stay float32.", choices=["none", "bfloat16"])
     jit_compile: bool = _option(False, "Compile the training step with XLA. Pays on a GPU only.", free=True)
@@ -124,7 +124,9 @@ def from_text(text: str, source: str) -> Options:
     values = flags.FlagValues()
     define_flags(values)
     try:
-        values([source, *(line for line in text.splitlines() if line and not line.startswith("#"))])
+        rest = values([source, *(line for line in text.splitlines() if line and not line.startswith("#"))])[1:]
+        if rest:
+            raise flags.Error(f"{rest[0]!r} is no flag")
     except flags.Error as error:
         raise UserError(f"{source}: {error}; it was not written by this version of fanogan_tf") from error
     return from_flags(values)[0]

@@ -27,7 +27,7 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     phases = method.PHASES if phase == "all" else (phase,)
     splits = sources.load(options, run.cache)
     # All that can be said against it is said before anything that is there is changed.
-    method.check(run, options, splits.train.image_shape, phases, overwrite)
+    method.check(run, options, splits, phases, overwrite)
     run.take(options, splits, overwrite)
     method.train(run, options, splits, phases)
 

@@ -60,12 +60,13 @@ class RunDirectory:
                 ) from error
             yield
 
-    def begin(self, options: Options, given: frozenset[str], overwrite: bool) -> Options:
+    def begin(self, options: Options, given: frozenset[str], overwrite: bool, calibrates: bool = True) -> Options:
         """The options for a new run, or for going on with the one that is here. Changes nothing yet.
 
         Args:
           options, given: see `options.from_flags`. Settings that were not given are those of the run that is here.
           overwrite: the run that is here does not count.
+          calibrates: what follows ends with a calibration, so that the threshold's settings may change.
 
         Raises:
           UserError: the run here has other settings (says which), or the directory holds something else.
@@ -73,7 +74,8 @@ class RunDirectory:
         found = self._found()
         if found and not self.flags.is_file():
             raise UserError(f"{self.path}: is no run directory (no flags.txt) and not empty; take another --run_dir")
-        return self._merged(options, given, options_module.FREE) if found and not overwrite else options
+        free = options_module.FREE if calibrates else options_module.FREE - _OF_THE_DETECTOR
+        return self._merged(options, given, free) if found and not overwrite else options
 
     def take(self, options: Options, splits: Splits, overwrite: bool) -> None:
         """Makes this the directory of a run with these options on these images. Call it `locked`, once nothing speaks against it.
@@ -82,8 +84,9 @@ class RunDirectory:
           UserError: the run that is here began with other images.
         """
         if overwrite:
-            for path in self._found():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            # What makes this a run directory goes last: broken off in between, it can still be overwritten.
+            for path in sorted(self._found(), key=lambda path: path == self.flags):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         self.check_data(splits)
         with files.whole_file(self.flags) as temporary:
             temporary.write_text(options_module.to_text(options), encoding="utf-8")
@@ -112,7 +115,7 @@ class RunDirectory:
         if fixed:
             details = ", ".join(f"--{name} is {getattr(kept, name)} there, {getattr(options, name)} here" for name in fixed)
             if _OF_THE_DETECTOR.issuperset(fixed):
-                mend = "run scripts/train.py with it to calibrate anew, nothing is trained twice"
+                mend = "run scripts/train.py with it, all phases, to calibrate anew; nothing is trained twice"
             else:
                 mend = "take another --run_dir (or train with --overwrite, which deletes that run)"
             raise UserError(f"{self.path}: holds another run: {details}; {mend}")
@@ -145,6 +148,6 @@ def _fingerprint(image_set: ImageSet) -> dict:
     return {
         "images": len(image_set),
         "shape": list(image_set.image_shape),
-        "names": zlib.crc32("\n".join(image_set.names.tolist()).encode()),
+        "names": zlib.crc32("\n".join(image_set.names.tolist()).encode(errors="surrogateescape")),
         "pixels": zlib.crc32(np.ascontiguousarray(image_set.images[some]).tobytes()),
     }

@@ -13,7 +13,7 @@ flags.DEFINE_boolean("overwrite", False, "Delete the run in --run_dir first.")
 def main(options, given):
     run = RunDirectory(flags.FLAGS.run_dir)
     with run.locked():
-        options = run.begin(options, given, flags.FLAGS.overwrite)
+        options = run.begin(options, given, flags.FLAGS.overwrite, calibrates=flags.FLAGS.phase != "gan")
         pipeline.train(run, options, flags.FLAGS.phase, flags.FLAGS.overwrite)
     following = "train.py --phase=encoder" if flags.FLAGS.phase == "gan" else "score.py"
     print(f"trained: {run.path}; next: scripts/{following} --run_dir={run.path}")

@@ -9,7 +9,7 @@ from fanogan_tf.errors import UserError
 
 
 def parse_image_size(text: str) -> tuple[int, int] | None:
-    """Reads "64" as (64, 64), "64x48" as (64, 48) = (height, width), and "" as None: the source's own size.
+    """Reads "64" as (64, 64), "64x80" as (64, 80) = (height, width), and "" as None: the source's own size.
 
     Raises:
       UserError: anything else.
@@ -18,7 +18,7 @@ def parse_image_size(text: str) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"0*([1-9][0-9]{0,4})(?:x0*([1-9][0-9]{0,4}))?", text, re.ASCII)
     if not match:
-        raise UserError(f"--image_size={text}: give a side in pixels (64) or height x width (64x48)")
+        raise UserError(f"--image_size={text}: give a side in pixels (64) or height x width (64x80)")
     height, width = match[1], match[2] or match[1]
     return int(height), int(width)
 

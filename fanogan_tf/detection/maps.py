@@ -1,7 +1,6 @@
 """Pixel maps as files."""
 
-import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
@@ -18,12 +17,14 @@ def save_maps(folder: Path, batch: dict, measured: dict) -> None:
 
     `NAME.residual.png`: 16-bit grey, |x - G(E(x))| / 2 * 65535, the same scale for every image, for further computing.
     `NAME.overlay.png`: the image in grey with the residual in red, for looking at.
+
+    Maps lie in `folder` as the images lie in theirs.
     """
     for name, image, residual in zip(batch["name"], batch["image"], measured["residual"], strict=True):
-        stem = file_stem(str(name))
+        path = folder / inside(str(name))
         share = np.clip(residual[..., 0] / _LARGEST, 0.0, 1.0)
-        _save(folder / f"{stem}.residual.png", np.round(share * 65535).astype(np.uint16))
-        _save(folder / f"{stem}.overlay.png", overlay(image, share))
+        _save(path.with_name(f"{path.name}.residual.png"), np.round(share * 65535).astype(np.uint16))
+        _save(path.with_name(f"{path.name}.overlay.png"), overlay(image, share))
 
 
 def overlay(image: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -35,9 +36,9 @@ def overlay(image: np.ndarray, share: np.ndarray) -> np.ndarray:
     return np.round(grey[..., None] * (1.0 - strength) + red * strength).astype(np.uint8)
 
 
-def file_stem(name: str) -> str:
-    """A path or patch name as one flat, safe file name: "a/b.png@0,64" -> "a_b.png_0,64"."""
-    return re.sub(r"[^\w.,-]+", "_", name.lstrip("./"))
+def inside(name: str) -> PurePosixPath:
+    """An image's name as a path that stays in the folder it is put in: "/a/b.png" -> "a/b.png", "../b.png" -> "__/b.png"."""
+    return PurePosixPath(*("__" if part == ".." else part for part in PurePosixPath(name).parts if part != "/"))
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:

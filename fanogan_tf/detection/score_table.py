@@ -21,6 +21,8 @@ COLUMNS = (
     "feature_residual",
     "latent_distance",
 )
+# File names may hold bytes that are no UTF-8; they come back as they were.
+_ENCODING = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 _FLOATS = ("score", "probability", "image_residual", "feature_residual", "latent_distance")
 
 
@@ -49,7 +51,7 @@ class ScoreTable:
 def write(path: Path, rows: Iterable[dict]) -> int:
     """Writes rows as they come, keeping none in memory; the file appears only when the last is in it. Returns their number."""
     count = 0
-    with files.whole_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with files.whole_file(path) as temporary, open(temporary, "w", **_ENCODING) as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for row in rows:
@@ -71,11 +73,13 @@ def read(path: Path) -> ScoreTable:
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no scores here; run scripts/score.py first")
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, **_ENCODING) as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise UserError(f"{path}: not a score table (expected the columns {','.join(COLUMNS)})")
         rows = list(reader)
+    if any(None in row or None in row.values() for row in rows):
+        raise UserError(f"{path}: a damaged score table (a row is cut off); run scripts/score.py again")
     try:
         floats = {name: np.array([float(row[name] or "nan") for row in rows], np.float64) for name in _FLOATS}
         labels = np.array([int(row["label"] or -1) for row in rows], np.int64)

@@ -21,16 +21,16 @@ from fanogan_tf.training.wgan_gp import WganGp
 PHASES = ("gan", "encoder")
 
 
-def check(
-    run: RunDirectory, options: Options, image_shape: tuple[int, int, int], phases: tuple[str, ...], overwrite: bool
-) -> None:
+def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
     """Says what speaks against `train`, before it changes anything.
 
     Raises:
-      UserError: the networks cannot make images of that size; the encoder's turn has come but the GAN is not finished; or the GAN
-        is to be trained on under an encoder that was trained against it.
+      UserError: the networks cannot make images of that size; too few are held out; the encoder's turn has come but the GAN is
+        not finished; or the GAN is to be trained on under an encoder that was trained against it.
     """
-    geometry(*image_shape[:2])
+    geometry(*splits.train.image_shape[:2])
+    if len(splits.validation) < 2:
+        raise UserError("calibration needs at least two held-out normal images; raise --validation_fraction or add images")
     trained = 0 if overwrite else saved_step(run.gan / "checkpoints")
     if "gan" not in phases and trained < options.iterations:
         raise UserError(

@@ -31,20 +31,15 @@ def geometry(height: int, width: int) -> Geometry:
     Raises:
       UserError: the networks cannot make that size; names the nearest that they can.
     """
-    nearest_height = _nearest(height)
-    blocks = _blocks(nearest_height)
-    widths = [side for side in _SIDES if _blocks(side) == blocks]
-    nearest_width = min(widths, key=lambda side: abs(side - width))
-    if (height, width) != (nearest_height, nearest_width):
+    possible = [(high, wide) for high in _SIDES for wide in _SIDES if _blocks(high) == _blocks(wide)]
+    nearest = min(possible, key=lambda size: abs(size[0] - height) + abs(size[1] - width))
+    if nearest != (height, width):
         raise UserError(
             f"--image_size: the networks cannot make {height}x{width}; the nearest size that they can is "
-            f"{nearest_height}x{nearest_width} (each side 4 to 7 times one power of two, 8 to 256)"
+            f"{nearest[0]}x{nearest[1]} (each side 4 to 7 times one power of two, 8 to 256)"
         )
+    blocks = _blocks(height)
     return Geometry(base=(height >> blocks, width >> blocks), blocks=blocks)
-
-
-def _nearest(side: int) -> int:
-    return min(_SIDES, key=lambda possible: abs(possible - side))
 
 
 def _blocks(side: int) -> int:

@@ -53,7 +53,7 @@ class Checkpoints:
         rates = {name: float(optimizer.learning_rate) for name, optimizer in self.model.optimizers.items()}
         try:
             self._checkpoint.restore(self.latest).assert_existing_objects_matched()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{self.latest}: cannot be restored ({reason}); --overwrite starts the run anew") from error
         for name, optimizer in self.model.optimizers.items():

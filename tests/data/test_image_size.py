@@ -5,12 +5,12 @@ from fanogan_tf.data.image_size import parse_image_size, resize, resize_mask
 from fanogan_tf.errors import UserError
 
 
-@pytest.mark.parametrize(("text", "size"), [("", None), ("64", (64, 64)), ("64x48", (64, 48))])
+@pytest.mark.parametrize(("text", "size"), [("", None), ("64", (64, 64)), ("64x80", (64, 80))])
 def test_parse(text, size):
     assert parse_image_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["abc", "0", "64x", "x64", "64x0", "-3", "6.5", "64x48x1", " 64", "64\n"])
+@pytest.mark.parametrize("text", ["abc", "0", "64x", "x64", "64x0", "-3", "6.5", "64x80x1", " 64", "64\n"])
 def test_parse_refuses_junk(text):
     with pytest.raises(UserError, match="--image_size="):
         parse_image_size(text)

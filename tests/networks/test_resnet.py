@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.networks.resampling import HE
+from fanogan_tf.networks.resampling import he_uniform
 from fanogan_tf.networks.resnet import DownBlock
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.networks.variables import tf_variables
@@ -64,7 +64,7 @@ def bound_of(variable):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_initial_weights(paper, name):
-    """He-uniform on the fan average for 3x3 convolutions in the blocks; Glorot for shortcuts, dense layers and the critic's first."""
+    """He-uniform for 3x3 convolutions in the blocks; Glorot for shortcuts, dense layers and the critic's first."""
     kernels = 0
     for variable in paper[name].trainable_variables:
         if "kernel" in variable.path:
@@ -80,7 +80,7 @@ def test_initial_weights(paper, name):
 
 
 def test_he_by_hand():
-    kernel = HE((3, 3, 40, 24), "float32").numpy()
+    kernel = he_uniform()((3, 3, 40, 24), "float32").numpy()
     bound = np.sqrt(3 * 2 * 2 / (9 * 40 + 9 * 24))
     assert 0.99 * bound < np.abs(kernel).max() <= bound
     assert abs(kernel.var() / (4 / (9 * 40 + 9 * 24)) - 1) < 0.05

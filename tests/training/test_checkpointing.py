@@ -3,11 +3,13 @@ import types
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.networks.variables import tf_variables
-from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints
+from fanogan_tf.training import checkpointing
+from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints, saved_seconds, saved_step
 from fanogan_tf.training.wgan_gp import WganGp
 
 from .tiny import assert_same, encoder_training, gan, state, toy
@@ -59,6 +61,7 @@ def test_empty_folder(tmp_path):
     model = toy()
     checkpoints = Checkpoints(model, tmp_path / "none")
     assert checkpoints.latest is None and checkpoints.restore() == 0
+    assert saved_step(tmp_path / "none") == 0 and saved_seconds(tmp_path / "none") == 0.0
 
 
 def test_two_are_kept(tmp_path):
@@ -68,13 +71,14 @@ def test_two_are_kept(tmp_path):
         model.step.assign(step)
         checkpoints.save()
     assert sorted(path.name for path in tmp_path.glob("*.index")) == ["step-5.index", "step-9.index"]
-    assert checkpoints.latest == str(tmp_path / "step-9")
+    assert checkpoints.latest == str(tmp_path / "step-9") and saved_step(tmp_path) == 9
     # A new process keeps counting.
     again = Checkpoints(model, tmp_path)
     assert again.restore() == 9
     model.step.assign(12)
     again.save()
     assert sorted(path.name for path in tmp_path.glob("*.index")) == ["step-12.index", "step-9.index"]
+    assert saved_step(tmp_path) == 12
 
 
 def test_learning_rate_is_a_setting(tmp_path):
@@ -115,12 +119,16 @@ def test_damaged(tmp_path, mend):
 
 
 @pytest.fixture
-def counted():
-    """A Checkpointing of every 4 iterations, and the steps it saved."""
+def counted(monkeypatch):
+    """A Checkpointing of every 4 iterations of 10 seconds, after 7 seconds before, and what it saved: steps and seconds."""
     saved, interruption = [], types.SimpleNamespace(asked=False)
     model = types.SimpleNamespace(step=0, stop_training=False)
-    callback = Checkpointing(types.SimpleNamespace(save=lambda: saved.append(model.step)), 4, interruption)
+    seconds = tf.Variable(7.0, dtype=tf.float64)
+    monkeypatch.setattr(checkpointing, "time", types.SimpleNamespace(monotonic=lambda: 1000.0 + 10.0 * model.step))
+    checkpoints = types.SimpleNamespace(seconds=seconds, save=lambda: saved.append((model.step, float(seconds))))
+    callback = Checkpointing(checkpoints, 4, interruption)
     callback.set_model(model)
+    callback.on_train_begin()
     return callback, model, saved, interruption
 
 
@@ -128,9 +136,9 @@ def test_saves_every_so_often_and_at_the_end(counted):
     callback, model, saved, _ = counted
     for model.step in range(1, 11):
         callback.on_train_batch_end(0, {})
-    assert saved == [4, 8] and not model.stop_training
+    assert saved == [(4, 47.0), (8, 87.0)] and not model.stop_training
     callback.on_train_end()
-    assert saved == [4, 8, 10]
+    assert saved == [(4, 47.0), (8, 87.0), (10, 107.0)]
 
 
 def test_stops_when_asked(counted):
@@ -138,4 +146,13 @@ def test_stops_when_asked(counted):
     model.step, interruption.asked = 3, True
     callback.on_train_batch_end(0, {})
     callback.on_train_end()
-    assert model.stop_training and saved == [3]
+    assert model.stop_training and saved == [(3, 37.0)]
+
+
+def test_seconds_are_kept(tmp_path):
+    checkpoints = Checkpoints(toy(), tmp_path)
+    checkpoints.seconds.assign(12.5)
+    checkpoints.save()
+    again = Checkpoints(toy(), tmp_path)
+    again.restore()
+    assert float(again.seconds) == saved_seconds(tmp_path) == 12.5

@@ -19,7 +19,7 @@ def test_bad_loss(value):
 
 
 def test_no_checkpoint_yet():
-    with pytest.raises(UserError, match="gradient_norm_d is nan at iteration 17; there is no checkpoint yet; .*learning rate"):
+    with pytest.raises(UserError, match=r"gradient_norm_d is nan at iteration 17; there is no checkpoint yet; .*learning rate"):
         guard(None).on_train_batch_end(0, {"gradient_norm_d": float("nan")})
 
 

@@ -1,0 +1,123 @@
+import json
+
+import numpy as np
+import pytest
+
+from fanogan_tf.detection.calibration import Calibration, calibrate
+from fanogan_tf.errors import UserError
+
+NINETEEN = np.random.default_rng(0).permutation(np.arange(1.0, 20.0))  # Levels 1/20, 2/20, ... 19/20.
+NORMALS = np.random.default_rng(1).gamma(4.0, size=300)
+
+
+@pytest.mark.parametrize(("rate", "threshold"), [(0.05, 19.0), (0.1, 18.0), (0.5, 10.0), (0.125, 17.5), (0.33, 13.4)])
+def test_quantile_by_hand(rate, threshold):
+    np.testing.assert_allclose(calibrate(NINETEEN, "quantile", rate).threshold, threshold)
+
+
+def test_quantile_beyond_the_last_by_hand():
+    """A share of 1/20 lies above 19; a twentieth of that share lies ln 20 standard deviations above."""
+    threshold = calibrate(NINETEEN, "quantile", 0.05 / 20).threshold
+    np.testing.assert_allclose(threshold, 19.0 + np.sqrt((19**2 - 1) / 12) * np.log(20))
+
+
+def test_mean_3sd_by_hand():
+    calibration = calibrate(np.array([1.0, 1.0, 3.0, 3.0]), "mean_3sd", 0.05)
+    np.testing.assert_allclose(calibration.threshold, 2.0 + 3.0)
+
+
+def test_rate_does_not_matter_to_mean_3sd():
+    assert calibrate(NORMALS, "mean_3sd", 0.05).threshold == calibrate(NORMALS, "mean_3sd", 0.5).threshold
+
+
+def test_probability_by_hand():
+    calibration = calibrate(NINETEEN, "quantile", 0.05)
+    sd = np.sqrt((19**2 - 1) / 12)
+    scores = [10.0, 10.5, 19.0, 1.0, 19.0 + sd, 1.0 - 2 * sd]
+    expected = [0.5, 0.525, 0.95, 0.05, 1 - 0.05 / np.e, 0.05 / np.e**2]
+    np.testing.assert_allclose(calibration.probability(scores), expected)
+
+
+@pytest.mark.parametrize("rate", [0.0001, 0.001, 0.01, 0.05, 0.2, 0.5])
+@pytest.mark.parametrize("normals", [NINETEEN, NORMALS, np.array([0.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])], ids=len)
+def test_probability_at_the_threshold(rate, normals):
+    calibration = calibrate(normals, "quantile", rate)
+    np.testing.assert_allclose(calibration.probability([calibration.threshold]), 1 - rate)
+
+
+def test_probability_never_falls():
+    for normals in (NINETEEN, NORMALS, np.round(NORMALS), np.array([2.0, 2.0, 2.0, 5.0])):
+        calibration = calibrate(normals, "quantile", 0.05)
+        span = normals.max() - normals.min()
+        scores = np.sort(np.concatenate([np.linspace(normals.min() - 9 * span, normals.max() + 9 * span, 5000), normals]))
+        probability = calibration.probability(scores)
+        assert np.all(np.diff(probability) >= 0)
+        assert 0.0 <= probability.min() < 0.01 and 0.99 < probability.max() <= 1.0
+        # Nowhere a jump: what lies beyond the knots goes on from them.
+        assert np.diff(calibration.probability(np.linspace(scores[0], scores[-1], 100_001))).max() < 0.05
+
+
+def test_probability_of_extremes():
+    calibration = calibrate(NINETEEN, "quantile", 0.05)
+    np.testing.assert_array_equal(calibration.probability([-np.inf, -1e30, 1e30, np.inf]), [0, 0, 1, 1])
+    assert calibration.probability(np.zeros(0)).shape == (0,)
+
+
+def test_anomalous_is_above_the_threshold():
+    calibration = calibrate(NINETEEN, "quantile", 0.05)
+    above = np.nextafter(calibration.threshold, np.inf)
+    assert calibration.anomalous([0.0, calibration.threshold, above]).tolist() == [False, False, True]
+
+
+def test_ties_by_hand():
+    """Levels of 0, 0, 0, 1: a fifth lies below 0, four fifths below 1."""
+    calibration = calibrate(np.array([0.0, 1.0, 0.0, 0.0]), "quantile", 0.5)
+    np.testing.assert_allclose(calibration.knots, [0.0, 1.0])
+    np.testing.assert_allclose(calibration.levels, [0.2, 0.8])
+    np.testing.assert_allclose(calibration.threshold, 0.5)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.3])
+def test_share_of_normals_that_are_called_anomalous(rate):
+    random = np.random.default_rng(3)
+    calibration = calibrate(random.gamma(4.0, size=5000), "quantile", rate)
+    called = calibration.anomalous(random.gamma(4.0, size=50_000)).mean()
+    assert abs(called - rate) < 5 * np.sqrt(rate * (1 - rate) * (1 / 5000 + 1 / 50_000))
+
+
+def test_probabilities_of_normals_are_uniform():
+    random = np.random.default_rng(4)
+    calibration = calibrate(random.normal(size=5000), "quantile", 0.05)
+    counts = np.histogram(calibration.probability(random.normal(size=20_000)), 10, (0, 1))[0]
+    np.testing.assert_allclose(counts / 20_000, 0.1, atol=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.01])
+def test_many_normals_are_thinned(rate):
+    normals = np.random.default_rng(5).normal(size=200_000)
+    calibration = calibrate(normals, "quantile", rate)
+    assert len(calibration.knots) == len(calibration.levels) == 1001
+    assert calibration.knots[0] == normals.min() and calibration.knots[-1] == normals.max()
+    np.testing.assert_allclose(calibration.threshold, np.quantile(normals, 1 - rate), atol=0.01)
+    assert len(calibrate(normals[:1001], "quantile", rate).knots) == 1001
+
+
+@pytest.mark.parametrize("normals", [[], [1.0], [2.0, 2.0, 2.0]])
+def test_too_little_to_calibrate_on(normals):
+    with pytest.raises(UserError, match=rf"two different scores, there are {len(normals)};"):
+        calibrate(np.array(normals), "quantile", 0.05)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_that_are_no_numbers(bad):
+    # A threshold of NaN would call nothing anomalous, ever.
+    with pytest.raises(UserError):
+        calibrate(np.array([1.0, 2.0, bad]), "quantile", 0.05)
+
+
+def test_json():
+    calibration = calibrate(NORMALS, "quantile", 0.05)
+    again = Calibration.from_json(json.loads(json.dumps(calibration.to_json())))
+    scores = np.linspace(-5, 30, 1000)
+    np.testing.assert_array_equal(again.probability(scores), calibration.probability(scores))
+    assert again.threshold == calibration.threshold and again.tail == calibration.tail
