@@ -94,7 +94,7 @@ def test_scoring_takes_the_runs_options(run):
 def test_the_threshold_is_the_detectors(run, change):
     begin(run)
     ((name, value),) = change.items()
-    with pytest.raises(UserError, match=f"--{name} is .* there, {value} here; run scripts/train.py with it, all phases, to calibrate"):
+    with pytest.raises(UserError, match=f"--{name} is .* there, {value} here; run scripts/train.py with it"):
         run.options(Options(**change), frozenset(change))
     with pytest.raises(UserError, match="take another --run_dir"):
         run.options(Options(dim=9, **change), frozenset({"dim", *change}))
