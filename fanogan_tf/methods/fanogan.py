@@ -59,9 +59,19 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
         Checkpoints(gan, run.gan / "checkpoints").restore()
         encoder = _train_encoder(gan, spec, run, options, splits)
         detector = Detector(spec, encoder, gan.generator, gan.critic, kappa=options.kappa)
-        scores = [detector.measure(batch["image"])["score"] for batch in splits.validation.batches(options.score_batch_size)]
-        detector.calibration = calibrate(np.concatenate(scores), options.threshold_rule, options.false_positive_rate)
+        _calibrate(detector, options, splits)
         detector.save(run.detector)
+
+
+def _calibrate(detector: Detector, options: Options, splits: Splits) -> None:
+    measured = [detector.measure(batch["image"]) for batch in splits.validation.batches(options.score_batch_size)]
+    values = {name: np.concatenate([part[name] for part in measured]) for name in ("score", "image_residual", "feature_residual")}
+    detector.calibration = calibrate(values["score"], options.threshold_rule, options.false_positive_rate)
+    print(
+        f"calibrated on {len(values['score'])} held-out normal images: mean A_R {values['image_residual'].mean():.4f}, "
+        f"mean A_D {values['feature_residual'].mean():.4f}, threshold {detector.calibration.threshold:.4f}",
+        flush=True,
+    )
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:
