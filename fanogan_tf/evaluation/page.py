@@ -30,6 +30,7 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
         _pixel(values),
         _figures(shown),
         _classes(values),
+        _terms(values),
         _highest(table),
         _facts(facts),
     ]
@@ -142,6 +143,16 @@ def _classes(values: dict) -> str:
         rows.append([name, f"{of_class['images']:,}", *scores, share, _number(of_class["auroc"])])
     header = ["Class", "Images", "Mean score", "Median score", "Called anomalous", "AUROC against normal"]
     return f"<h2>Classes</h2>\n{_table(header, rows)}"
+
+
+def _terms(values: dict) -> str:
+    header = ["Term", "Mean, normal", "Mean, anomalous", "AUROC alone"]
+    rows = [
+        [name.replace("_", " "), _score(term["mean_normal"]), _score(term["mean_anomalous"]), _number(term["auroc"])]
+        for name, term in values["per_term"].items()
+    ]
+    text = "What each residual would tell by itself; a method's score joins some of them."
+    return f"<h2>Terms</h2>\n<p>{text}</p>\n{_table(header, rows)}" if rows else ""
 
 
 def _highest(table: ScoreTable) -> str:

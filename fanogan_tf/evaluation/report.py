@@ -105,6 +105,7 @@ def measure(table: ScoreTable, threshold: float, pixels: PixelCounts | None, tim
     values["seconds"] = _number(timing.get("seconds"))
     values["images_per_second"] = _number(timing.get("images_per_second"))
     values["per_class"] = metrics.per_class(table)
+    values["per_term"] = metrics.per_term(table)
     return values
 
 

@@ -99,3 +99,11 @@ def test_per_class():
     assert found["a"]["auroc"] == 1.0
     assert found["a"]["share_anomalous"] == 1.0
     assert found["unknown"] == {"images": 1, "mean_score": 9.0, "median_score": 9.0, "share_anomalous": 1.0, "auroc": None}
+
+
+def test_per_term():
+    # The fake table has image residuals (3 of 4 pairs won, the unlabelled row left out), and no other term.
+    table = make_table([1.0, 3.0, 4.0, 2.0, 9.0], [0, 0, 1, 1, -1], ["a", "a", "b", "b", ""], 2.0)
+    assert metrics.per_term(table) == {"image_residual": {"mean_normal": 2.0, "mean_anomalous": 3.0, "auroc": 3 / 4}}
+    normal_only = make_table([1.0, 3.0], [0, 0], ["a", "a"], 2.0)
+    assert metrics.per_term(normal_only)["image_residual"] == {"mean_normal": 2.0, "mean_anomalous": None, "auroc": None}

@@ -9,6 +9,7 @@ from .html_checks import Page
 def _values(table, threshold):
     values = metrics.image_metrics(table.label, table.score, threshold)
     values |= {"images": len(table), "seconds": 2.0, "images_per_second": 3.5, "per_class": metrics.per_class(table)}
+    values["per_term"] = metrics.per_term(table)
     return values | {"normal_images": int((table.label == 0).sum()), "anomalous_images": int((table.label == 1).sum())}
 
 
