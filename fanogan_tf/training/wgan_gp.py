@@ -72,15 +72,15 @@ class WganGp(keras.Model):
         return {"loss_g": loss, "gradient_norm_g": norm}
 
     def train_step(self, images):
-        batch = tf.shape(images)[0] // self.n_critic
+        # Parted by a reshape: XLA cannot cut slices whose bounds it learns in the loop.
+        parts = tf.reshape(images, (self.n_critic, -1, *images.shape[1:]))
 
         def turn_of_critic(turn, _):
-            real = images[turn * batch : (turn + 1) * batch]
-            return turn + 1, self._update_critic(real, self.step, turn)
+            return turn + 1, self._update_critic(parts[turn], self.step, turn)
 
         # A loop in the graph: unrolled, the update would be traced and optimised n_critic times.
         nothing = dict.fromkeys(CRITIC_LOGS, 0.0)
         _, logs = tf.while_loop(lambda turn, _: turn < self.n_critic, turn_of_critic, (0, nothing), parallel_iterations=1)
-        logs = dict(logs) | self._update_generator(batch, self.step)
+        logs = dict(logs) | self._update_generator(tf.shape(parts)[1], self.step)
         self.step.assign_add(1)
         return logs

@@ -66,6 +66,20 @@ def test_phases_one_by_one_equal_both_in_a_row(trained, tmp_path):
         np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name))
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--jit_compile"],
+        ["--mixed_precision=bfloat16"],
+        ["--encoder_loss=izi_ziz", "--bound=stochastic_clip", "--denoise", "--random_flip", "--threshold_rule=mean_3sd"],
+    ],
+)
+def test_other_ways_to_train(tmp_path, flags):
+    succeed("run", *TINY, f"--run_dir={tmp_path}", *flags)
+    table = score_table.read(tmp_path / "scores.csv")
+    assert np.isfinite(table.score).all() and len(np.unique(table.score)) > len(table) // 2
+
+
 def test_score_any_files_with_maps(trained, tmp_path):
     folder, _ = trained
     (tmp_path / "images" / "deep").mkdir(parents=True)
