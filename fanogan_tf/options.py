@@ -43,7 +43,7 @@ class Options:
         "What keeps the encoder's output in range.",
         choices=["tanh", "linear", "tanh_3", "tanh_0.5", "clip_0.5", "clip_1", "clip_3", "stochastic_clip"],
     )
-    folded: bool = _option(True, "Resampling convolutions as one strided kernel: same function, fewer multiplications.")
+    folded: bool = _option(True, "Convolutions computed together with pooling, doubling, normalisation: the same, faster.")
 
     batch_size: int = _option(64, "Images per update.", least=1)
     iterations: int = _option(20_000, "GAN phase: generator updates, each after --n_critic critic updates.", least=1, free=True)
@@ -60,7 +60,12 @@ class Options:
 
     seed: int = _option(0, "Seed of everything random but the split.", least=0, most=2**31 - 1)
     deterministic: bool = _option(False, "Same seed, same bits: slower on a GPU.")
-    mixed_precision: str = _option("none", "Arithmetic of the networks; weights stay float32.", choices=["none", "bfloat16"])
+    mixed_precision: str = _option(
+        "none",
+        "Arithmetic of the networks; weights stay float32. float16, with loss scaling: for GPUs.",
+        choices=["none", "bfloat16", "float16"],
+        free=True,
+    )
     jit_compile: bool = _option(False, "Compile the training step with XLA. Pays on a GPU only.", free=True)
     checkpoint_every: int = _option(250, "Iterations between checkpoints.", least=1, free=True)
     log_every: int = _option(10, "Iterations between TensorBoard scalars.", least=1, free=True)

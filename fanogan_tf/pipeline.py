@@ -37,7 +37,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
 
     `maps`: a folder for pixel maps, "" for none.
     """
-    detector = Detector.load(run.detector)
+    detector = Detector.load(run.detector, options.mixed_precision)
     if images:
         source = ImageStream(images, detector.spec.image_shape, options.skip_unreadable)
     else:

@@ -95,8 +95,8 @@ class Detector:
             (temporary / _SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> "Detector":
-        """The reverse of `save`.
+    def load(cls, folder: Path, precision: str = "") -> "Detector":
+        """The reverse of `save`. `precision`: arithmetic to score in, see `NetworkSpec`; "" is that of the training.
 
         Raises:
           UserError: there is no detector in `folder`.
@@ -105,7 +105,9 @@ class Detector:
         if not path.is_file():
             raise UserError(f"{folder}: no trained detector here; run scripts/train.py to the end first")
         settings = json.loads(path.read_text(encoding="utf-8"))
-        spec = NetworkSpec(**settings["networks"] | {"image_shape": tuple(settings["networks"]["image_shape"])})
+        networks = settings["networks"]
+        networks |= {"image_shape": tuple(networks["image_shape"]), "precision": precision or networks["precision"]}
+        spec = NetworkSpec(**networks)
         detector = cls(
             spec,
             spec.encoder(),

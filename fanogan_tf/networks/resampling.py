@@ -1,12 +1,16 @@
-"""Convolutions that halve or double an image's sides, folded into one strided kernel.
+"""Convolutions that halve or double an image's sides, for a quarter of the multiplications.
 
-"3x3 convolution, then 2x2 mean pooling" visits every pixel nine times and throws four results each together. Convolution and
-mean are both linear, so one 4x4 kernel with stride 2 gives the same values with 16 instead of 36 multiplications per output;
-doubling first is the same read backwards. The parameters stay the 3x3 kernels: checkpoints and initialisers know nothing of it.
+"3x3 convolution, then 2x2 mean pooling" computes four values and keeps their mean. Both are linear and treat all places alike, so
+they may change places: first the mean of each pixel and its neighbours right and below, then the convolution, only where needed:
+9 instead of 36 multiplications per output. (One 4x4 kernel that does both at once takes 16.) Doubling first is the same read
+backwards. The parameters stay the 3x3 kernels: checkpoints and initialisers know nothing of it.
 """
+
+import functools
 
 import keras
 import tensorflow as tf
+from absl import logging
 from keras import layers
 
 
@@ -18,24 +22,21 @@ def he_uniform() -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(2.0, "fan_avg", "uniform")
 
 
-def box_filtered(kernel: tf.Tensor) -> tf.Tensor:
-    """(3, 3, in, out) -> (4, 4, in, out): the sum of the four one-pixel shifts of `kernel`."""
-    tall = tf.pad(kernel, [[0, 1], [0, 0], [0, 0], [0, 0]]) + tf.pad(kernel, [[1, 0], [0, 0], [0, 0], [0, 0]])
-    return tf.pad(tall, [[0, 0], [0, 1], [0, 0], [0, 0]]) + tf.pad(tall, [[0, 0], [1, 0], [0, 0], [0, 0]])
-
-
 def conv_mean_pool(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """3x3 convolution (zero padding) and 2x2 mean pooling: (B, H, W, in) -> (B, H/2, W/2, out), H and W even."""
-    return tf.nn.conv2d(images, box_filtered(kernel) * 0.25, strides=2, padding="SAME")
+    means = tf.nn.avg_pool2d(tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]]), ksize=2, strides=1, padding="VALID")
+    return tf.nn.conv2d(means, kernel, strides=2, padding="VALID")
 
 
 def upsample_conv(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Nearest-neighbour doubling and 3x3 convolution (zero padding): (B, H, W, in) -> (B, 2H, 2W, out)."""
-    # A transposed convolution correlates backwards, hence the flip, and keeps its kernel as (h, w, out, in).
-    flipped = tf.transpose(box_filtered(kernel[::-1, ::-1]), [0, 1, 3, 2])
+    # A transposed convolution correlates backwards, hence the flip, and keeps its kernel as (h, w, out, in). Doubling wants
+    # the sum of four neighbours, not their mean: hence the 4, which is cheapest on the kernel.
+    flipped = 4.0 * tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    shape = tf.stack([batch, 2 * height, 2 * width, kernel.shape[3]])
-    return tf.nn.conv2d_transpose(images, flipped, shape, strides=2, padding="SAME")
+    shape = tf.stack([batch, 2 * height + 1, 2 * width + 1, kernel.shape[3]])
+    spread = tf.nn.conv2d_transpose(images, flipped, shape, strides=2, padding="VALID")
+    return tf.nn.avg_pool2d(spread, ksize=2, strides=1, padding="VALID")
 
 
 def plain_conv_mean_pool(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -55,11 +56,22 @@ def mean_pool(images: tf.Tensor) -> tf.Tensor:
 
 def upsample(images: tf.Tensor) -> tf.Tensor:
     """Nearest-neighbour doubling: (B, H, W, C) -> (B, 2H, 2W, C)."""
-    return tf.repeat(tf.repeat(images, 2, axis=1), 2, axis=2)
+    batch, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
+    quadrupled = tf.broadcast_to(images[:, :, None, :, None, :], [batch, height, 2, width, 2, channels])
+    return tf.reshape(quadrupled, [batch, 2 * height, 2 * width, channels])
 
 
-class _Resampling(layers.Layer):
-    """A 3x3 convolution joined with a change of size; its parameters are those of the plain convolution."""
+@functools.cache
+def _say_plain() -> None:
+    """Once, in one line."""
+    logging.warning("feature maps of odd or unknown size: their convolutions are computed the plain, slower way")
+
+
+class Conv3x3(layers.Layer):
+    """3x3 convolution, zero padding: (B, H, W, in) -> (B, H, W, filters). Base of those that also change the size.
+
+    folded: whether the convolution may be computed together with what stands beside it.
+    """
 
     def __init__(self, filters: int, use_bias: bool, folded: bool, **kwargs):
         super().__init__(**kwargs)
@@ -68,28 +80,42 @@ class _Resampling(layers.Layer):
         self.folded = folded
 
     def build(self, input_shape):
+        if self.folded and not self.can_fold(input_shape):
+            _say_plain()
+            self.folded = False
         self.kernel = self.add_weight(name="kernel", shape=(3, 3, input_shape[-1], self.filters), initializer=he_uniform())
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
         self.built = True
 
-    def resample(self, images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError
+    def can_fold(self, input_shape: tuple[int | None, ...]) -> bool:
+        """Whether the fast form takes maps of that shape."""
+        return True
+
+    def convolve(self, images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """The layer's function, without bias, for any kernel of its shape."""
+        return tf.nn.conv2d(images, kernel, strides=1, padding="SAME")
 
     def call(self, images):
-        outputs = self.resample(images, tf.cast(self.kernel, self.compute_dtype))
-        return outputs + tf.cast(self.bias, self.compute_dtype) if self.use_bias else outputs
+        outputs = self.convolve(images, tf.cast(self.kernel, self.compute_dtype))
+        return tf.nn.bias_add(outputs, tf.cast(self.bias, self.compute_dtype)) if self.use_bias else outputs
 
 
-class ConvMeanPool(_Resampling):
-    """3x3 convolution, then 2x2 mean pooling: (B, H, W, in) -> (B, H/2, W/2, filters)."""
+class ConvMeanPool(Conv3x3):
+    """3x3 convolution, then 2x2 mean pooling: (B, H, W, in) -> (B, H/2, W/2, filters). Of an odd side, the last line is lost."""
 
-    def resample(self, images, kernel):
+    def can_fold(self, input_shape):
+        return all(side is not None and side % 2 == 0 for side in input_shape[1:3])
+
+    def convolve(self, images, kernel):
         return (conv_mean_pool if self.folded else plain_conv_mean_pool)(images, kernel)
 
 
-class UpsampleConv(_Resampling):
+class UpsampleConv(Conv3x3):
     """Nearest-neighbour doubling, then 3x3 convolution: (B, H, W, in) -> (B, 2H, 2W, filters)."""
 
-    def resample(self, images, kernel):
+    def can_fold(self, input_shape):
+        return None not in input_shape[1:3]
+
+    def convolve(self, images, kernel):
         return (upsample_conv if self.folded else plain_upsample_conv)(images, kernel)

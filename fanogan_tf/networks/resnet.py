@@ -1,7 +1,7 @@
 """The residual networks of f-AnoGAN (Schlegl et al. 2019, section 2; blocks after Gulrajani et al. 2017).
 
-All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is bfloat16; what goes in and
-what comes out stays float32.
+All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is of 16 bits; what goes in
+and what comes out stays float32.
 """
 
 import keras
@@ -10,14 +10,19 @@ from keras import layers
 
 from fanogan_tf.networks import bounds
 from fanogan_tf.networks.geometry import geometry
-from fanogan_tf.networks.resampling import ConvMeanPool, UpsampleConv, he_uniform, mean_pool, upsample
+from fanogan_tf.networks.normalization import batch_normalization, inference_scale_and_shift, normalization
+from fanogan_tf.networks.resampling import Conv3x3, ConvMeanPool, UpsampleConv, he_uniform, mean_pool, upsample
 
 
-def _normalization(kind: str) -> layers.Layer:
-    if kind == "batch":
-        return layers.BatchNormalization(momentum=0.99, epsilon=1e-3)
-    # One mean and deviation per image, one gain and offset per channel: what the authors call layer normalisation.
-    return layers.GroupNormalization(groups=1, epsilon=1e-5)
+def _normalized(conv: Conv3x3, norm: layers.Layer, x: tf.Tensor, training: bool) -> tf.Tensor:
+    """norm(conv(x)). In inference, batch normalisation is one with the convolution before it: a scaled kernel and a bias."""
+    if not isinstance(norm, layers.BatchNormalization):
+        return norm(conv(x))
+    if training or not (conv.folded and norm.built):
+        return norm(conv(x), training=training)
+    scale, shift = inference_scale_and_shift(norm)
+    x = tf.cast(x, conv.compute_dtype)
+    return tf.nn.bias_add(conv.convolve(x, tf.cast(conv.kernel * scale, x.dtype)), tf.cast(shift, x.dtype))
 
 
 class UpBlock(layers.Layer):
@@ -25,15 +30,16 @@ class UpBlock(layers.Layer):
 
     def __init__(self, filters: int, folded: bool):
         super().__init__()
-        self.norm_1 = _normalization("batch")
+        self.norm_1 = batch_normalization()
         self.conv_1 = UpsampleConv(filters, use_bias=False, folded=folded)
-        self.norm_2 = _normalization("batch")
+        self.norm_2 = batch_normalization()
         self.conv_2 = layers.Conv2D(filters, 3, padding="same", kernel_initializer=he_uniform())
         self.shortcut = layers.Conv2D(filters, 1)
 
     def call(self, x, training=False):
-        main = self.conv_1(tf.nn.relu(self.norm_1(x, training=training)))
-        main = self.conv_2(tf.nn.relu(self.norm_2(main, training=training)))
+        main = tf.nn.relu(self.norm_1(x, training=training))
+        main = _normalized(self.conv_1, self.norm_2, main, training)
+        main = self.conv_2(tf.nn.relu(main))
         # A 1x1 convolution commutes with doubling: on the small image it costs a quarter.
         return main + upsample(self.shortcut(x))
 
@@ -41,34 +47,34 @@ class UpBlock(layers.Layer):
 class DownBlock(layers.Layer):
     """(B, H, W, in) -> (B, H/2, W/2, filters)."""
 
-    def __init__(self, filters: int, normalization: str, folded: bool):
+    def __init__(self, filters: int, kind: str, folded: bool):
+        """`kind` of normalisation: `batch` or `layer`."""
         super().__init__()
-        self.filters = filters
-        self.normalization = normalization
-        self.norm_1 = _normalization(normalization)
-        self.norm_2 = _normalization(normalization)
+        self.folded = folded
+        self.norm_1 = normalization(kind)
+        self.norm_2 = normalization(kind)
         self.conv_2 = ConvMeanPool(filters, use_bias=True, folded=folded)
         self.shortcut = layers.Conv2D(filters, 1)
 
     def build(self, input_shape):
-        self.conv_1 = layers.Conv2D(input_shape[-1], 3, padding="same", use_bias=False, kernel_initializer=he_uniform())
+        self.conv_1 = Conv3x3(input_shape[-1], use_bias=False, folded=self.folded)
         super().build(input_shape)
 
     def call(self, x, training=False):
-        arguments = {"training": training} if self.normalization == "batch" else {}
-        main = self.conv_1(tf.nn.relu(self.norm_1(x, **arguments)))
-        main = self.conv_2(tf.nn.relu(self.norm_2(main, **arguments)))
+        main = tf.nn.relu(self.norm_1(x, training=training))
+        main = _normalized(self.conv_1, self.norm_2, main, training)
+        main = self.conv_2(tf.nn.relu(main))
         return main + self.shortcut(mean_pool(x))
 
 
 class Body(layers.Layer):
     """What critic and encoder share: (B, H, W, 1) -> flat features (B, base height * base width * last filters)."""
 
-    def __init__(self, image_shape: tuple[int, int, int], dim: int, normalization: str, folded: bool):
+    def __init__(self, image_shape: tuple[int, int, int], dim: int, kind: str, folded: bool):
         super().__init__()
         first, *rest = geometry(*image_shape[:2]).down_filters(dim)
         self.conv = layers.Conv2D(first, 3, padding="same")
-        self.blocks = [DownBlock(filters, normalization, folded) for filters in rest]
+        self.blocks = [DownBlock(filters, kind, folded) for filters in rest]
         self.flatten = layers.Flatten()
 
     def call(self, images, training=False):
@@ -88,7 +94,7 @@ class Generator(keras.Model):
         self.dense = layers.Dense(geo.base[0] * geo.base[1] * first)
         self.reshape = layers.Reshape((*geo.base, first))
         self.blocks = [UpBlock(filters, folded) for filters in rest]
-        self.norm = _normalization("batch")
+        self.norm = batch_normalization()
         self.conv = layers.Conv2D(image_shape[2], 3, padding="same", kernel_initializer=he_uniform())
 
     def call(self, z, training=False):

@@ -1,12 +1,12 @@
 """The few numbers that networks are made from, kept with their weights so that both can be loaded again."""
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
+from fanogan_tf.networks.precision import computing_in
 from fanogan_tf.networks.resnet import Critic, Encoder, Generator
 
 
@@ -15,7 +15,7 @@ class NetworkSpec:
     """Makes networks with their variables in place.
 
     image_shape: (H, W, 1). dim: base width. bound: see `bounds.bounded`. folded: see `resampling`.
-    precision: `none` (float32) or `bfloat16`.
+    precision: `none` (float32), `bfloat16` or `float16`.
     """
 
     image_shape: tuple[int, int, int]
@@ -37,18 +37,7 @@ class NetworkSpec:
         )
 
     def _built(self, make: Callable[[], keras.Model], input_shape: tuple[int, ...]) -> keras.Model:
-        with _precision(self.precision):
+        with computing_in(self.precision):
             network = make()
             network(tf.zeros((1, *input_shape)))
         return network
-
-
-@contextlib.contextmanager
-def _precision(name: str) -> Iterator[None]:
-    """Layers made inside this block compute in that precision; their variables are float32."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("float32" if name == "none" else f"mixed_{name}")
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.training.optimization import loss_scalers
 
 
 def saved_step(folder: Path) -> int:
@@ -29,12 +30,16 @@ class Checkpoints:
         """`model` has `step` (a tf.Variable) and the dicts `networks` and `optimizers`."""
         self.model = model
         self.folder = Path(folder)
-        owners = {**model.networks, **model.optimizers}
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
-        self._checkpoint = tf.train.Checkpoint(
-            step=model.step, seconds=self.seconds, **{name: tf_variables(owner) for name, owner in owners.items()}
-        )
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2, checkpoint_name="step")
+        # The loss scale apart from the optimizer inside: one run may go on in another precision, without or with loss scaling.
+        scalers = loss_scalers(model)
+        owners = {**model.networks, **model.optimizers, **{name: scaler.inner_optimizer for name, scaler in scalers.items()}}
+        state = {"step": model.step, "seconds": self.seconds, **{name: tf_variables(owner) for name, owner in owners.items()}}
+        scales = {f"{name}_loss_scale": [s.dynamic_scale.value, s.step_counter.value] for name, s in scalers.items()}
+        self._state = tf.train.Checkpoint(**state)
+        self._scales = tf.train.Checkpoint(**scales)
+        everything = tf.train.Checkpoint(**state, **scales)
+        self._manager = tf.train.CheckpointManager(everything, str(folder), max_to_keep=2, checkpoint_name="step")
 
     @property
     def latest(self) -> str | None:
@@ -52,7 +57,9 @@ class Checkpoints:
         # The optimizers' step sizes are settings, not state: what the user says now holds.
         rates = {name: float(optimizer.learning_rate) for name, optimizer in self.model.optimizers.items()}
         try:
-            self._checkpoint.restore(self.latest).assert_existing_objects_matched()
+            self._state.restore(self.latest).assert_existing_objects_matched()
+            # A scale that the run did not have yet stays as it is.
+            self._scales.restore(self.latest).expect_partial()
         except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{self.latest}: cannot be restored ({reason}); --overwrite starts the run anew") from error

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from fanogan_tf.training import losses
-from fanogan_tf.training.optimization import descend
+from fanogan_tf.training.optimization import descend, loss_scaled
 from fanogan_tf.training.randomness import key
 
 DENOISING_SHARE = 0.2  # of the input pixels, f-AnoGAN A.1
@@ -43,8 +43,8 @@ class EncoderTraining(keras.Model):
 
     def compile(self, optimizer, **kwargs):
         super().compile(**kwargs)
-        self.optimizers = {"encoder_optimizer": optimizer}
-        optimizer.build(self.encoder.trainable_variables)
+        self.optimizers = {"encoder_optimizer": loss_scaled(optimizer, self.encoder)}
+        self.optimizers["encoder_optimizer"].build(self.encoder.trainable_variables)
 
     def call(self, images):
         return self.generator(self.encoder(images, training=False), training=False)

@@ -16,17 +16,19 @@ def interpolated(real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor
     return real + alpha * (fake - real)
 
 
-def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, scale: float = 1.0) -> tf.Tensor:
     """mean over images of (||grad_x D(x)||_2 - 1)^2, the norm over all pixels of an image (Gulrajani et al. 2017, eq. 3).
 
     Args:
       critic: (B, H, W, C) -> (B,).
       images: where the gradient is taken, usually `interpolated`.
+      scale: what the critic's values are multiplied with on the way to the gradient, and the gradient divided by; a power of two
+        changes nothing but the range of numbers that a critic of low precision meets in between.
     """
     with tf.GradientTape() as tape:
         tape.watch(images)
-        values = critic(images)
-    gradient = tape.gradient(values, images)
+        values = scale * critic(images)
+    gradient = tape.gradient(values, images) / scale
     square = tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3])
     # The square root has no gradient at 0; the small constant keeps a vanished gradient from turning into NaN.
     return tf.reduce_mean(tf.square(tf.sqrt(square + 1e-12) - 1.0))

@@ -8,13 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf import sheets as sheet_files
+from fanogan_tf.training.optimization import loss_scalers
 
 # Draws a uint8 (H, W) sheet from the networks as they are.
 Sheet = Callable[[], np.ndarray]
 
 
 class Monitor(keras.callbacks.Callback):
-    """Writes every logged term and the learning rates as scalars, sheets as images, and once the graph."""
+    """Writes every logged term, the learning rates and loss scales as scalars, sheets as images, and once the graph."""
 
     def __init__(self, folder: Path, sheets: dict[str, Sheet], graph: tf.Graph, log_every: int, sample_every: int):
         """`folder` gets `logs/` and `samples/`; `sheets` maps a sheet's name to what draws it."""
@@ -38,6 +39,8 @@ class Monitor(keras.callbacks.Callback):
                     tf.summary.scalar(name, value)
                 for name, optimizer in self.model.optimizers.items():
                     tf.summary.scalar(f"learning_rate/{name}", optimizer.learning_rate)
+                for name, scaler in loss_scalers(self.model).items():
+                    tf.summary.scalar(f"loss_scale/{name}", scaler.dynamic_scale)
         if step % self.sample_every == 0:
             self._draw(step)
 

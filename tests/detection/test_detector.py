@@ -122,6 +122,18 @@ def test_saved_and_loaded(detector, tmp_path):
     assert loaded.spec == SPEC and loaded.kappa == 0.7
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_loaded_to_score_in_another_precision(detector, tmp_path, precision):
+    detector.save(tmp_path / "detector")
+    loaded = Detector.load(tmp_path / "detector", precision)
+    assert loaded.encoder.compute_dtype == precision
+    for name in ("image_residual", "feature_residual"):
+        exact, low = detector.measure(IMAGES)[name], loaded.measure(IMAGES)[name]
+        assert low.dtype == np.float32 and not np.array_equal(low, exact)
+        np.testing.assert_allclose(low, exact, rtol=0.1, err_msg=name)
+    assert Detector.load(tmp_path / "detector").encoder.compute_dtype == "float32"
+
+
 def test_saved_over_an_old_one(detector, tmp_path):
     folder = tmp_path / "detector"
     folder.mkdir()

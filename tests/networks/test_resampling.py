@@ -119,3 +119,38 @@ def test_layers(folded):
         built(images)
         built.bias.assign(np.arange(5))
         close(built(images), convolution(images, tf.convert_to_tensor(built.kernel)) + np.arange(5))
+
+
+@pytest.mark.parametrize(("layer", "sides"), [(ConvMeanPool, (5, 4)), (ConvMeanPool, (None, None)), (UpsampleConv, (4, None))])
+def test_what_cannot_be_folded_is_computed_plainly_and_says_so(layer, sides, caplog):
+    resampling._say_plain.cache_clear()
+    for _ in range(2):
+        built = layer(2, use_bias=False, folded=True)
+        built.build((None, *sides, 3))
+    assert not built.folded and len(caplog.messages) == 1 and "plain, slower way" in caplog.messages[0]
+    images = random(0, 2, 5, 4, 3)
+    plain = PAIRS["down" if layer is ConvMeanPool else "up"][1]
+    close(built(images), plain(images, tf.convert_to_tensor(built.kernel)))
+
+
+def test_what_can_be_folded_says_nothing(caplog):
+    resampling._say_plain.cache_clear()
+    for layer in (ConvMeanPool, UpsampleConv):
+        built = layer(2, use_bias=False, folded=True)
+        built.build((None, 6, 4, 3))
+        assert built.folded
+    assert not caplog.messages
+
+
+def multiplications(function, images, kernel):
+    """Counted by TensorFlow's own profiler."""
+    graph = tf.function(function).get_concrete_function(images, kernel).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    counted = tf.compat.v1.profiler.profile(graph, options={**options, "output": "none"})
+    return sum(node.total_float_ops for node in counted.children if "onv2D" in node.name) / 2
+
+
+def test_down_takes_a_quarter_of_the_multiplications():
+    images, kernel = random(0, 1, 16, 16, 8), random(1, 3, 3, 8, 8)
+    assert multiplications(resampling.plain_conv_mean_pool, images, kernel) == 16 * 16 * 9 * 8 * 8
+    assert multiplications(resampling.conv_mean_pool, images, kernel) == 8 * 8 * 9 * 8 * 8

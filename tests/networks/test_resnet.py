@@ -7,6 +7,7 @@ from fanogan_tf.networks.resampling import he_uniform
 from fanogan_tf.networks.resnet import DownBlock
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.training.losses import gradient_penalty
 
 NETWORKS = ("generator", "critic", "encoder")
 
@@ -135,6 +136,55 @@ def test_folded_and_plain_are_the_same_function(name):
     for one, other in zip(tf.nest.flatten(folded(inputs)), tf.nest.flatten(plain(inputs)), strict=True):
         assert np.std(other) > 0
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("name", ["generator", "encoder"])
+def test_folded_and_plain_are_trained_the_same_way(name):
+    """Values, moving averages and gradients, where each image also sees its batch."""
+    specs = [NetworkSpec((20, 16, 1), dim=3, latent_dim=4, bound="linear", folded=folded) for folded in (True, False)]
+    folded, plain = (getattr(spec, name)() for spec in specs)
+    plain.set_weights(stirred(folded).get_weights())
+    inputs = random(1, 5, 4) if name == "generator" else random(1, 5, 20, 16, 1)
+    results = []
+    for network in (folded, plain):
+        with tf.GradientTape() as tape:
+            values = network(inputs, training=True)
+            loss = tf.reduce_mean(values * random(2, *values.shape))
+        gradients = tape.gradient(loss, [v.value for v in network.trainable_variables])
+        results.append([values, *gradients, *network.get_weights()])
+    largest = max(np.abs(gradient).max() for gradient in results[1][1 : 1 + len(gradients)])
+    assert largest > 1e-3
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * max(largest, np.abs(other).max()))
+
+
+def test_a_gradient_penalty_folded_and_plain():
+    """Second-order gradients, through all of the critic."""
+    specs = [NetworkSpec((20, 16, 1), dim=3, latent_dim=4, folded=folded) for folded in (True, False)]
+    folded, plain = (spec.critic() for spec in specs)
+    plain.set_weights(stirred(folded).get_weights())
+    images, results = tf.constant(random(1, 3, 20, 16, 1)), []
+    for network in (folded, plain):
+        with tf.GradientTape() as tape:
+            penalty = gradient_penalty(lambda x, network=network: network(x)[0], images)
+        gradients = tape.gradient(penalty, [v.value for v in network.trainable_variables])
+        results.append([penalty, *(g for g in gradients if g is not None)])
+    largest = max(np.abs(gradient).max() for gradient in results[1][1:])
+    assert largest > 1e-3
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4 * np.abs(other).max())
+
+
+def test_in_inference_batch_normalisation_is_part_of_the_kernel():
+    """The network's own normalisation layers between two convolutions are not called then; in training they are."""
+    generator = NetworkSpec((8, 8, 1), dim=2, latent_dim=3).generator()
+    norm, called = generator.blocks[0].norm_2, []
+    original = norm.call
+    norm.call = lambda *arguments, **keywords: called.append(1) or original(*arguments, **keywords)
+    generator(random(0, 2, 3), training=False)
+    assert not called
+    generator(random(0, 2, 3), training=True)
+    assert called
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -71,6 +71,8 @@ def test_phases_one_by_one_equal_both_in_a_row(trained, tmp_path):
     [
         ["--jit_compile"],
         ["--mixed_precision=bfloat16"],
+        ["--mixed_precision=float16"],
+        ["--nofolded"],
         ["--encoder_loss=izi_ziz", "--bound=stochastic_clip", "--denoise", "--random_flip", "--threshold_rule=mean_3sd"],
     ],
 )
@@ -102,6 +104,16 @@ def test_score_any_files_with_maps(trained, tmp_path):
     assert all(row["label"] == "" and 0 <= float(row["probability"]) <= 1 for row in rows)
     maps = list((tmp_path / "maps").rglob("*.png"))
     assert len(maps) == 6 and all(Image.open(path).size == (8, 8) for path in maps)
+
+
+def test_scored_in_bfloat16_what_was_trained_in_float32(trained, tmp_path):
+    folder, _ = trained
+    succeed("score", f"--run_dir={folder}", "--mixed_precision=bfloat16", f"--output={tmp_path / 'low.csv'}")
+    exact, low = score_table.read(folder / "scores.csv"), score_table.read(tmp_path / "low.csv")
+    assert not np.array_equal(low.score, exact.score)
+    np.testing.assert_allclose(low.score, exact.score, rtol=0.1)
+    # Nothing of it stays with the run.
+    assert "--mixed_precision=none" in (folder / "flags.txt").read_text()
 
 
 @pytest.fixture(scope="module")

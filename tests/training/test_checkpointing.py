@@ -10,9 +10,10 @@ from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.networks.variables import tf_variables
 from fanogan_tf.training import checkpointing
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints, saved_seconds, saved_step
+from fanogan_tf.training.optimization import loss_scalers
 from fanogan_tf.training.wgan_gp import WganGp
 
-from .tiny import assert_same, encoder_training, gan, state, toy
+from .tiny import assert_same, encoder_training, gan, images, state, toy
 
 
 def stir(model, seed):
@@ -89,6 +90,64 @@ def test_learning_rate_is_a_setting(tmp_path):
     Checkpoints(second, tmp_path).restore()
     assert [float(optimizer.learning_rate) for optimizer in second.optimizers.values()] == [0.125, 0.125]
     assert int(second.optimizers["critic_optimizer"].iterations) == 11
+
+
+@pytest.mark.parametrize("make", [gan, encoder_training])
+def test_loss_scales_come_back(tmp_path, make):
+    first, second = make(precision="float16", rate=0.5), make(precision="float16", rate=0.125)
+    for i, optimizer in enumerate(loss_scalers(first).values()):
+        optimizer.dynamic_scale.assign(2.0 ** (20 + i))
+        optimizer.step_counter.assign(100 + i)
+        optimizer.inner_optimizer.iterations.assign(7)
+    Checkpoints(first, tmp_path).save()
+    Checkpoints(second, tmp_path).restore()
+    for i, optimizer in enumerate(loss_scalers(second).values()):
+        assert (float(optimizer.dynamic_scale), int(optimizer.step_counter)) == (2.0 ** (20 + i), 100 + i)
+        assert int(optimizer.iterations) == 7 and float(optimizer.learning_rate) == 0.125
+    assert len(loss_scalers(second)) == len(second.optimizers)
+
+
+def test_resumed_loss_scaling_is_never_stopped(tmp_path):
+    """Bit for bit, with scales that double after every third update; the stop comes after the second."""
+
+    def make():
+        model = gan(n_critic=1, precision="float16")
+        for optimizer in loss_scalers(model).values():
+            optimizer.dynamic_growth_steps = 3
+            optimizer.dynamic_scale.assign(2.0**4)
+        return model
+
+    def train(model, *steps):
+        for i in steps:
+            model.train_step(images(i, 4))
+
+    whole, resumed = make(), make()
+    train(whole, 0, 1)
+    Checkpoints(whole, tmp_path).save()
+    train(whole, 2, 3)
+    assert Checkpoints(resumed, tmp_path).restore() == 2
+    train(resumed, 2, 3)
+    assert_same(state(resumed), state(whole))
+    for optimizer in loss_scalers(resumed).values():
+        assert (float(optimizer.dynamic_scale), int(optimizer.step_counter), int(optimizer.iterations)) == (2.0**5, 1, 4)
+
+
+@pytest.mark.parametrize(("before", "after"), [("none", "float16"), ("float16", "none")])
+def test_another_precision_goes_on(tmp_path, before, after):
+    """With the same weights and moments; loss scaling, where it is new, begins where it always does."""
+
+    def kept(model):
+        optimizers = {name: getattr(one, "inner_optimizer", one) for name, one in model.optimizers.items()}
+        return {name: [v.numpy() for v in tf_variables(owner)] for name, owner in {**model.networks, **optimizers}.items()}
+
+    first, second = gan(precision=before), gan(precision=after)
+    stir(first, 7)
+    set_rates(first, 1e-3)
+    Checkpoints(first, tmp_path).save()
+    assert Checkpoints(second, tmp_path).restore() == 7
+    assert_same(kept(second), kept(first))
+    for optimizer in loss_scalers(second).values():
+        assert (float(optimizer.dynamic_scale), int(optimizer.step_counter)) == (2.0**15, 0)
 
 
 def wider(dim=3, side=8):

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -139,3 +140,18 @@ def test_same_seed_same_numbers():
     first, again, other = logs(0), logs(0), logs(1)
     assert first == again
     assert first[0]["izi"] != other[0]["izi"] and first[0]["ziz"] != other[0]["ziz"]
+
+
+def test_float16_is_near_float32():
+    logs, moves = [], []
+    for precision in ("none", "float16"):
+        model = encoder_training("izi", precision=precision)
+        model.compile(keras.optimizers.SGD(2.0**-6))
+        before = [variable.numpy() for variable in model.encoder.trainable_variables]
+        logs.append(numbers(model.train_step(images(0, 5))))
+        after = [variable.numpy() for variable in model.encoder.trainable_variables]
+        moves.append(np.concatenate([(b - a).ravel() * 2.0**6 for a, b in zip(before, after, strict=True)]))
+    for name, value in logs[0].items():
+        np.testing.assert_allclose(logs[1][name], value, rtol=2e-2, err_msg=name)
+    assert np.linalg.norm(moves[1] - moves[0]) < 3e-2 * np.linalg.norm(moves[0])
+    np.testing.assert_allclose(np.linalg.norm(moves[1]), logs[1]["gradient_norm_e"], rtol=1e-3)

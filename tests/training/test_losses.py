@@ -86,3 +86,16 @@ def test_critic_and_generator_loss_by_hand():
 )
 def test_encoder_weights(name, expected):
     assert losses.encoder_weights(name, 0.7) == expected
+
+
+def test_scaled_penalty():
+    """The gradient is x or, on its way through float16, 1 by way of 2**-26, which that has not."""
+    images = random(0, 3, 2, 2, 1)
+    quadratic = [losses.gradient_penalty(lambda x: tf.reduce_sum(x**2, axis=[1, 2, 3]) / 2, images, s) for s in (1.0, 2.0**7)]
+    np.testing.assert_array_equal(*quadratic)
+
+    def narrow(x):
+        return tf.cast(tf.cast(x[:, 0, 0, 0], tf.float16) * 2.0**13 * 2.0**13 * 2.0**-13 * 2.0**-13, tf.float32)
+
+    penalties = [losses.gradient_penalty(narrow, 2.0**-15 * images, scale).numpy() for scale in (1.0, 2.0**7)]
+    np.testing.assert_allclose(penalties, [1.0, 0.0], atol=1e-5)

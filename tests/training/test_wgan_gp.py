@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.training import losses
+from fanogan_tf.training import losses, wgan_gp
+from fanogan_tf.training.guard import BadLossGuard
+from fanogan_tf.training.optimization import loss_scalers
 from fanogan_tf.training.randomness import key
 
 from .tiny import assert_same, gan, images, numbers, state
@@ -151,3 +153,61 @@ def test_call_is_the_critic_of_the_generator():
     model = gan()
     z = model.latent(2, 0)
     np.testing.assert_array_equal(model(z), model.critic(model.generator(z, training=False))[0])
+
+
+def test_float16_is_near_float32():
+    """In its losses and in the gradients, which plain steps show and whose norms are logged, unscaled."""
+    logs, gradients = [], []
+    for precision in ("none", "float16"):
+        model = gan(n_critic=1, precision=precision)
+        model.compile(keras.optimizers.SGD(2.0**-6), keras.optimizers.SGD(2.0**-6))
+        for optimizer in loss_scalers(model).values():
+            optimizer.dynamic_scale.assign(2.0**8)
+        before = weights(model)
+        logs.append(numbers(model.train_step(images(0, BATCH))))
+        gradients.append([(one - other) * 2.0**6 for one, other in zip(before, weights(model), strict=True)])
+    for name, value in logs[0].items():
+        np.testing.assert_allclose(logs[1][name], value, rtol=2e-2, err_msg=name)
+    for wide, narrow in zip(*gradients, strict=True):
+        assert np.linalg.norm(narrow - wide) < 0.1 * np.linalg.norm(wide)
+    norms = [np.linalg.norm(gradient) for gradient in gradients[1]]
+    np.testing.assert_allclose(norms, [logs[1]["gradient_norm_g"], logs[1]["gradient_norm_d"]], rtol=1e-3)
+
+
+def weights(model):
+    """What is trained, one vector per network."""
+    return [np.concatenate([v.numpy().ravel() for v in network.trainable_variables]) for network in model.networks.values()]
+
+
+@pytest.mark.parametrize(("precision", "scale"), [("none", 1.0), ("bfloat16", 1.0), ("float16", wgan_gp.FLOAT16_PENALTY_SCALE)])
+def test_float16_alone_scales_the_penalty(monkeypatch, precision, scale):
+    seen, original = [], losses.gradient_penalty
+    monkeypatch.setattr(losses, "gradient_penalty", lambda *arguments: seen.append(arguments[2]) or original(*arguments))
+    gan(n_critic=1, precision=precision).train_step(images(0, BATCH))
+    assert seen == [scale]
+
+
+def test_float16_finds_its_scale():
+    """From far too high a scale: at first losses alone, which is no error, then updates."""
+    model = gan(n_critic=3, precision="float16")
+    optimizers = loss_scalers(model)
+    for optimizer in optimizers.values():
+        optimizer.dynamic_scale.assign(2.0**20)
+    guard = BadLossGuard(checkpoints=None)
+    guard.set_model(model)
+    before, step = weights(model), tf.function(model.train_step)
+    for i in range(20):
+        logs = numbers(step(images(i, 3 * BATCH)))
+        guard.on_train_batch_end(i, logs)
+        if i == 0:
+            assert {name for name, value in logs.items() if not np.isfinite(value)} == {"gradient_norm_d", "gradient_norm_g"}
+            assert [float(optimizer.dynamic_scale) for optimizer in optimizers.values()] == [2.0**19, 2.0**17]
+            assert [int(optimizer.iterations) for optimizer in optimizers.values()] == [0, 0]
+            np.testing.assert_array_equal(np.concatenate(weights(model)), np.concatenate(before))
+    assert np.all(np.isfinite(list(logs.values())))
+    # Every update was made or halved the scale.
+    made = [int(optimizer.iterations) for optimizer in optimizers.values()]
+    halved = [20 - np.log2(float(optimizer.dynamic_scale)) for optimizer in optimizers.values()]
+    np.testing.assert_array_equal(np.add(made, halved), [20, 60])
+    assert min(made) >= 5 and min(np.max(np.abs(a - b)) for a, b in zip(weights(model), before, strict=True)) > 0
+    assert all(np.all(np.isfinite(value)) for values in state(model).values() for value in values)

@@ -1,5 +1,7 @@
 """Networks and trainings small enough to step in a moment."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,18 +21,35 @@ def images(seed: int, count: int) -> tf.Tensor:
     return tf.constant(np.random.default_rng(seed).uniform(0, 1, (count, *SHAPE)), tf.float32)
 
 
-def gan(*, seed: int = 0, n_critic: int = 3, penalty_weight: float = 10.0, rate: float = 1e-3, weights_seed: int = 0) -> WganGp:
+def gan(
+    *,
+    seed: int = 0,
+    n_critic: int = 3,
+    penalty_weight: float = 10.0,
+    rate: float = 1e-3,
+    weights_seed: int = 0,
+    precision: str = "none",
+) -> WganGp:
     keras.utils.set_random_seed(weights_seed)
-    model = WganGp(SPEC.generator(), SPEC.critic(), latent_dim=3, n_critic=n_critic, penalty_weight=penalty_weight, seed=seed)
+    spec = dataclasses.replace(SPEC, precision=precision)
+    model = WganGp(spec.generator(), spec.critic(), latent_dim=3, n_critic=n_critic, penalty_weight=penalty_weight, seed=seed)
     model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
     return model
 
 
 def encoder_training(
-    loss: str = "izi_f", *, kappa: float = 1.0, denoise: bool = False, seed: int = 0, rate: float = 1e-3, encoder=None
+    loss: str = "izi_f",
+    *,
+    kappa: float = 1.0,
+    denoise: bool = False,
+    seed: int = 0,
+    rate: float = 1e-3,
+    encoder=None,
+    precision: str = "none",
 ) -> EncoderTraining:
     keras.utils.set_random_seed(0)
-    networks = encoder or SPEC.encoder(), SPEC.generator(), SPEC.critic()
+    spec = dataclasses.replace(SPEC, precision=precision)
+    networks = encoder or spec.encoder(), spec.generator(), spec.critic()
     model = EncoderTraining(*networks, latent_dim=3, weights=encoder_weights(loss, kappa), denoise=denoise, seed=seed)
     model.compile(keras.optimizers.RMSprop(rate, rho=0.9))
     return model

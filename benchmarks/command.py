@@ -1,0 +1,51 @@
+"""A benchmark as a command: `--quick`, measurements in processes of their own, and where the result goes."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import harness
+
+
+def main(
+    name: str, what: str, full: Callable[[bool], dict], measure: Callable[..., dict] = lambda **arguments: arguments
+) -> None:
+    """Runs benchmarks/<name>.py.
+
+    Args:
+      name: the result is results/<name>.json; with `--quick` it is shown and not kept.
+      what: one sentence about the numbers, kept with them.
+      full: whether it must be quick -> the result.
+      measure: what `alone` runs.
+    """
+    parser = argparse.ArgumentParser(description=what)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes and few rounds, to see that it works; writes nothing")
+    parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measure(**arguments.measure)))
+        return
+    result = full(arguments.quick)
+    if arguments.quick:
+        print(json.dumps(result, indent=1))
+    else:
+        harness.write(name, what, f"python benchmarks/{name}.py", result)
+
+
+def alone(**arguments) -> dict:
+    """`measure(**arguments)` of the running benchmark in a new process: peak memory never falls, so each needs its own."""
+    command = [sys.executable, sys.argv[0], f"--measure={json.dumps(arguments)}"]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def peak_memory_gb() -> float:
+    """The most memory that this process has held so far; Linux only.
+
+    Not getrusage's `ru_maxrss`: a process starts with that of the one that started it, which may have held more.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
+    return round(int(status["VmHWM"].removesuffix("kB")) * 1024 / 1e9, 3)

@@ -1,0 +1,58 @@
+"""What an iteration of a flagfile costs: python benchmarks/flagfile_speed.py
+
+Iterations per second of both phases and their peak memory; each flagfile in a process of its own, on synthetic images in memory.
+"""
+
+import dataclasses
+from statistics import median
+
+import command
+import harness
+import keras
+import synthetic
+import trainers
+
+from fanogan_tf.data.image_size import parse_image_size
+
+WHAT = "Iterations per second and peak memory of both training phases at the settings of a flagfile. Synthetic images."
+# An iteration of paper_64x64's GAN takes about a minute on two cores.
+ROUNDS = {"mnist": {"warm": 3, "rounds": 10}, "paper_64x64": {"warm": 1, "rounds": 2}}
+
+
+def measure(name: str, warm: int, rounds: int, quick: bool) -> dict:
+    options = trainers.flagfile(name)
+    if quick:
+        options = dataclasses.replace(options, image_size="16", dim=4, latent_dim=4, batch_size=2)
+    images = synthetic.image_set(synthetic.noise(2_000, *parse_image_size(options.image_size)[:1]))
+
+    def timed(model: keras.Model, batch: int) -> dict:
+        """Iterations of `model`, each with the batch that the input pipeline gives it."""
+        batches = iter(images.training_batches(batch, options.seed, random_flip=options.random_flip))
+        step = trainers.compiled(model)
+        seconds = harness.interleaved({"step": lambda: step(next(batches))}, rounds, warm)["step"]
+        return {
+            "images_per_iteration": batch,
+            "seconds_per_iteration": harness.summary(seconds),
+            "iterations_per_second": round(1 / median(seconds), 4),
+            "images_per_second": round(batch / median(seconds), 2),
+            "peak_memory_gb": command.peak_memory_gb(),
+        }
+
+    gan = trainers.gan(options)
+    return {
+        "before_training_gb": command.peak_memory_gb(),
+        "gan": timed(gan, options.n_critic * options.batch_size),
+        # In the same process, as in training: its peak memory is not below that of the GAN.
+        "encoder": timed(trainers.encoder_training(gan, options), options.batch_size),
+    }
+
+
+def run(quick: bool) -> dict:
+    return {
+        name: command.alone(name=name, quick=quick, **({"warm": 1, "rounds": 1} if quick else rounds))
+        for name, rounds in ROUNDS.items()
+    }
+
+
+if __name__ == "__main__":
+    command.main("flagfile_speed", WHAT, run, measure)

@@ -1,0 +1,59 @@
+"""How many floating-point operations the networks' convolutions and products ask for, and how many this machine can do."""
+
+import itertools
+import statistics
+from collections.abc import Callable
+
+import harness
+import tensorflow as tf
+
+from fanogan_tf.networks.geometry import geometry
+
+# 3x3 kernels per output pixel of a convolution that halves the sides: plain, each is computed at four places and then averaged.
+_PER_OUTPUT = {"plain": 4 * 9, "ours": 9}
+
+
+def critic_forward(side: int, dim: int, form: str) -> float:
+    """Of one image through the critic: multiplications and additions. form: `plain` or `ours`."""
+    filters = geometry(side, side).down_filters(dim)
+    products = side**2 * 9 * filters[0]
+    for before, after in itertools.pairwise(filters):
+        half = (side // 2) ** 2
+        products += side**2 * 9 * before**2 + half * _PER_OUTPUT[form] * before * after + half * before * after
+        side //= 2
+    return 2.0 * (products + side**2 * filters[-1])
+
+
+def generator_forward(side: int, dim: int, latent_dim: int, form: str) -> float:
+    """Of one image out of the generator. A plain shortcut is doubled first and convolved then."""
+    shape = geometry(side, side)
+    filters = shape.up_filters(dim)
+    small = shape.base[0]
+    products = latent_dim * small**2 * filters[0]
+    for before, after in itertools.pairwise(filters):
+        shortcut = 4 if form == "plain" else 1
+        products += small**2 * (_PER_OUTPUT[form] + shortcut) * before * after + (2 * small) ** 2 * 9 * after**2
+        small *= 2
+    return 2.0 * (products + side**2 * 9 * filters[-1])
+
+
+def updates(side: int, dim: int, latent_dim: int, batch: int, form: str) -> dict[str, float]:
+    """Of whole updates.
+
+    Backward costs twice forward. Critic: real and fake 2 * 3, the penalty 6 (it is differentiated twice), and one generation.
+    Generator: the critic forward and back to its images only, 2, and the generator 3.
+    """
+    critic, generator = critic_forward(side, dim, form), generator_forward(side, dim, latent_dim, form)
+    return {"critic": batch * (12 * critic + generator), "generator": batch * (2 * critic + 3 * generator)}
+
+
+def attainable(precision: tf.DType) -> dict[str, float]:
+    """GFLOP/s of a large matrix product and of a large 3x3 convolution, the medians of ten."""
+    matrix = tf.ones((2048, 2048), precision)
+    images, kernel = tf.ones((16, 32, 32, 128), precision), tf.ones((3, 3, 128, 128), precision)
+    work: dict[str, tuple[float, Callable]] = {
+        "matrix_product_2048": (2 * 2048.0**3, lambda: tf.linalg.matmul(matrix, matrix)),
+        "convolution_16x32x32x128": (2 * 16 * 32**2 * 9 * 128.0**2, lambda: tf.nn.conv2d(images, kernel, 1, "SAME")),
+    }
+    seconds = harness.interleaved({name: (lambda run=run: run().numpy()) for name, (_, run) in work.items()}, rounds=10)
+    return {name: round(work[name][0] / statistics.median(times) / 1e9, 1) for name, times in seconds.items()}

@@ -1,0 +1,54 @@
+"""In what arithmetic networks compute: float32, or 16 bits with float32 weights."""
+
+import contextlib
+import functools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+# What /proc/cpuinfo calls bfloat16 instructions, on x86 and on ARM.
+_BFLOAT16_FEATURES = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+@contextlib.contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers made inside this block compute in `precision` (`none` is float32); their variables are float32."""
+    before = keras.mixed_precision.global_policy()
+    if precision == "bfloat16":
+        warn_of_slow_bfloat16()
+    keras.mixed_precision.set_global_policy("float32" if precision == "none" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+@functools.cache
+def warn_of_slow_bfloat16() -> None:
+    """Says once, in one line, that bfloat16 is no gain here: on a CPU that lacks it, or has it at less than float32's speed."""
+    if tf.config.list_physical_devices("GPU"):
+        return
+    speed = _matmul_seconds(tf.float32) / _matmul_seconds(tf.bfloat16)
+    if speed < 1.0:
+        reason = "it is slower here than float32" if cpu_has_bfloat16() else "this CPU has no such instructions and emulates them"
+        logging.warning("bfloat16: %s, %.2f of its speed in a matrix product; float32 (none) is the faster choice", reason, speed)
+
+
+def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the CPU has bfloat16 instructions, as far as the system tells (Linux)."""
+    return cpuinfo.is_file() and not _BFLOAT16_FEATURES.isdisjoint(cpuinfo.read_text(encoding="utf-8").split())
+
+
+def _matmul_seconds(dtype: tf.DType) -> float:
+    """The best of three products of 1024 x 1024 matrices."""
+    matrix = tf.ones((1024, 1024), dtype)
+    seconds = []
+    for _ in range(4):  # The first one sets up.
+        start = time.perf_counter()
+        tf.linalg.matmul(matrix, matrix).numpy()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:])

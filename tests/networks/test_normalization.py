@@ -1,0 +1,92 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fanogan_tf.networks.normalization import LayerNormalization, batch_normalization, inference_scale_and_shift, normalization
+
+
+def random(seed, *shape):
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+@pytest.fixture
+def pair():
+    """Ours and the library's, with the same gains and offsets."""
+    ours, library = LayerNormalization(), keras.layers.GroupNormalization(groups=1, epsilon=1e-5)
+    for layer in (ours, library):
+        layer.build((None, 6, 4, 5))
+        layer.gamma.assign(random(1, 5) + 2.0)
+        layer.beta.assign(random(2, 5))
+    return ours, library
+
+
+def orders(layer, images):
+    """Values, gradients, and gradients of a gradient's norm, of the layer after another that weighs the pixels."""
+    images, weights, before = tf.constant(images), random(3, *images.shape), random(4, *images.shape)
+    with tf.GradientTape() as outer:
+        outer.watch(images)
+        with tf.GradientTape() as inner:
+            inner.watch(images)
+            values = layer(images * before)
+            loss = tf.reduce_sum(tf.nn.relu(values) ** 2 * weights)
+        gradient = inner.gradient(loss, images)
+        norm = tf.norm(gradient)
+    return values, gradient, *outer.gradient(norm, [images, layer.gamma.value, layer.beta.value])
+
+
+def by_the_book(layer, images):
+    """The definition, with nothing kept from the tape."""
+    mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
+    variance = tf.reduce_mean(tf.square(images - mean), axis=[1, 2, 3], keepdims=True)
+    return (images - mean) / tf.sqrt(variance + 1e-5) * layer.gamma + layer.beta
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_values_and_gradients_of_both_orders(pair, offset):
+    images = random(0, 2, 6, 4, 5) + offset
+    ours, _ = pair
+    book = lambda x: by_the_book(ours, x)  # noqa: E731
+    book.gamma, book.beta = ours.gamma, ours.beta
+    for one, other in zip(orders(ours, images), orders(book, images), strict=True):
+        assert np.abs(other).max() > 0.01
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
+
+
+def test_the_same_function_as_the_librarys(pair):
+    """Up to first order: see LayerNormalization."""
+    images = random(0, 2, 6, 4, 5)
+    for one, other in list(zip(*(orders(layer, images) for layer in pair), strict=True))[:2]:
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+
+
+def test_an_image_without_structure(pair):
+    """Rounding must not leave a variance below zero: no NaN, whatever the constant."""
+    for constant in (0.1, 0.7, 33.3, 1000.1):
+        images = np.full((1, 6, 4, 5), constant, np.float32)
+        assert np.isfinite(pair[0](images)).all()
+
+
+def test_bfloat16_keeps_its_moments_in_float32():
+    layer = LayerNormalization(dtype="mixed_bfloat16")
+    images = tf.cast(random(0, 2, 16, 16, 8) + 4.0, tf.bfloat16)
+    full = tf.cast(images, tf.float32)
+    values = layer(images)
+    assert values.dtype == tf.bfloat16 and layer.gamma.dtype == "float32"
+    mean, sd = np.mean(full, axis=(1, 2, 3), keepdims=True), np.std(full, axis=(1, 2, 3), keepdims=True)
+    # x * scale and shift are each rounded to 8 bits: an error of 2^-8 of their size, mean / sd = 7.
+    np.testing.assert_allclose(tf.cast(values, tf.float32), (full - mean) / sd, atol=0.08)
+
+
+def test_scale_and_shift_are_batch_normalisation_in_inference():
+    norm, images = batch_normalization(), random(0, 3, 4, 4, 5)
+    norm(images)
+    for i, variable in enumerate(norm.variables):
+        variable.assign(random(i, 5) + 2.0)
+    scale, shift = inference_scale_and_shift(norm)
+    np.testing.assert_allclose(images * scale + shift, norm(images, training=False), rtol=1e-5, atol=1e-6)
+
+
+def test_kinds():
+    assert isinstance(normalization("batch"), keras.layers.BatchNormalization)
+    assert isinstance(normalization("layer"), LayerNormalization)
