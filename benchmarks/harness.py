@@ -6,7 +6,6 @@ All calls are timed from outside the framework; a form is a function without arg
 import json
 import os
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -68,11 +67,6 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": versions,
     }
-
-
-def peak_memory_gb() -> float:
-    """The most memory that this process has held so far."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
 
 
 def write(name: str, what: str, command: str, result: dict) -> None:

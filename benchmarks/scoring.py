@@ -26,7 +26,7 @@ from fanogan_tf.networks.spec import NetworkSpec
 WHAT = "From synthetic PNG files to a table of scores: one `predict` of Keras after another and NumPy, or ours."
 SIZES = [
     {"side": 32, "dim": 16, "latent_dim": 32, "images": 2_000},
-    {"side": 64, "dim": 64, "latent_dim": 128, "images": 64},
+    {"side": 64, "dim": 64, "latent_dim": 128, "images": 128},
 ]
 KAPPA = 10.0
 BATCH = 64

@@ -5,12 +5,12 @@ Each number is a process of its own (untrained networks, synthetic noise images)
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import command
 import numpy as np
 from PIL import Image
 
@@ -28,7 +28,7 @@ def peak_after_scoring(folder: Path, count: int) -> float:
     detector.calibration = calibrate(np.arange(10.0), "quantile", 0.05)
     images = ImageStream(sorted(folder.iterdir())[:count], spec.image_shape)
     score_table.write(folder.parent / f"{count}.csv", scoring.score_rows(detector, images, batch_size=64))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return 1000 * command.peak_memory_gb()
 
 
 def main() -> None:
@@ -40,8 +40,8 @@ def main() -> None:
             Image.fromarray(rng.integers(0, 256, (28, 28), np.uint8)).save(folder / f"{i:05d}.png")
         peaks = {}
         for count in (7_000, 70_000):
-            command = [sys.executable, __file__, str(folder), str(count)]
-            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout
+            again = [sys.executable, __file__, str(folder), str(count)]
+            output = subprocess.run(again, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout
             peaks[count] = float(output.splitlines()[-1])
         print(json.dumps({f"peak_mb_{count}_images": round(peak) for count, peak in peaks.items()}))
 

@@ -5,9 +5,43 @@ import tensorflow as tf
 from keras import layers
 
 
-def batch_normalization() -> layers.BatchNormalization:
-    """Of each channel over the batch, in generator and encoder."""
-    return layers.BatchNormalization(momentum=0.99, epsilon=1e-3)
+class BatchNormalization(layers.BatchNormalization):
+    """Of each channel over the batch, in generator and encoder: (B, H, W, C) -> (B, H, W, C).
+
+    The same function as the library's layer, by TensorFlow's fused kernel, whose sums are float32 in any precision.
+    """
+
+    def __init__(self):
+        super().__init__(momentum=0.99, epsilon=1e-3)
+
+    def call(self, x, training=False, mask=None):
+        if not (training and self.trainable):
+            return self._normalized(x, self.moving_mean, self.moving_variance, is_training=False).y
+        batch = self._normalized(x, tf.zeros(0), tf.zeros(0), is_training=True)
+        count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
+        self._move(self.moving_mean, batch.batch_mean)
+        # The kernel's variance is the unbiased one, which divides by count - 1.
+        self._move(self.moving_variance, batch.batch_variance * (count - 1.0) / count)
+        return batch.y
+
+    def _normalized(self, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, is_training: bool):
+        return tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=mean,
+            variance=variance,
+            epsilon=self.epsilon,
+            is_training=is_training,
+        )
+
+    def _move(self, average: keras.Variable, value: tf.Tensor) -> None:
+        average.assign(average * self.momentum + value * (1.0 - self.momentum))
+
+    def inference_scale_and_shift(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """In inference it is x * scale + shift per channel: both (C,) float32."""
+        scale = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
+        return scale, self.beta - self.moving_mean * scale
 
 
 class LayerNormalization(layers.Layer):
@@ -23,8 +57,8 @@ class LayerNormalization(layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
-        self.gamma = self.add_weight(name="gamma", shape=(input_shape[-1],), initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=(input_shape[-1],), initializer="zeros")
+        self.gamma = self.add_weight(name="gamma", shape=(input_shape[-1],), initializer="ones", autocast=False)
+        self.beta = self.add_weight(name="beta", shape=(input_shape[-1],), initializer="zeros", autocast=False)
         self.built = True
 
     def call(self, x, training=False):
@@ -39,10 +73,4 @@ class LayerNormalization(layers.Layer):
 
 def normalization(kind: str) -> keras.Layer:
     """The layer for `kind`, `batch` or `layer`."""
-    return batch_normalization() if kind == "batch" else LayerNormalization()
-
-
-def inference_scale_and_shift(norm: layers.BatchNormalization) -> tuple[tf.Tensor, tf.Tensor]:
-    """In inference, batch normalisation is x * scale + shift per channel: both (C,) float32."""
-    scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
-    return scale, norm.beta - norm.moving_mean * scale
+    return BatchNormalization() if kind == "batch" else LayerNormalization()

@@ -10,17 +10,17 @@ from keras import layers
 
 from fanogan_tf.networks import bounds
 from fanogan_tf.networks.geometry import geometry
-from fanogan_tf.networks.normalization import batch_normalization, inference_scale_and_shift, normalization
+from fanogan_tf.networks.normalization import BatchNormalization, normalization
 from fanogan_tf.networks.resampling import Conv3x3, ConvMeanPool, UpsampleConv, he_uniform, mean_pool, upsample
 
 
 def _normalized(conv: Conv3x3, norm: layers.Layer, x: tf.Tensor, training: bool) -> tf.Tensor:
     """norm(conv(x)). In inference, batch normalisation is one with the convolution before it: a scaled kernel and a bias."""
-    if not isinstance(norm, layers.BatchNormalization):
+    if not isinstance(norm, BatchNormalization):
         return norm(conv(x))
     if training or not (conv.folded and norm.built):
         return norm(conv(x), training=training)
-    scale, shift = inference_scale_and_shift(norm)
+    scale, shift = norm.inference_scale_and_shift()
     x = tf.cast(x, conv.compute_dtype)
     return tf.nn.bias_add(conv.convolve(x, tf.cast(conv.kernel * scale, x.dtype)), tf.cast(shift, x.dtype))
 
@@ -30,9 +30,9 @@ class UpBlock(layers.Layer):
 
     def __init__(self, filters: int, folded: bool):
         super().__init__()
-        self.norm_1 = batch_normalization()
+        self.norm_1 = BatchNormalization()
         self.conv_1 = UpsampleConv(filters, use_bias=False, folded=folded)
-        self.norm_2 = batch_normalization()
+        self.norm_2 = BatchNormalization()
         self.conv_2 = layers.Conv2D(filters, 3, padding="same", kernel_initializer=he_uniform())
         self.shortcut = layers.Conv2D(filters, 1)
 
@@ -94,7 +94,7 @@ class Generator(keras.Model):
         self.dense = layers.Dense(geo.base[0] * geo.base[1] * first)
         self.reshape = layers.Reshape((*geo.base, first))
         self.blocks = [UpBlock(filters, folded) for filters in rest]
-        self.norm = batch_normalization()
+        self.norm = BatchNormalization()
         self.conv = layers.Conv2D(image_shape[2], 3, padding="same", kernel_initializer=he_uniform())
 
     def call(self, z, training=False):

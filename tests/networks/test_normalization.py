@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.networks.normalization import LayerNormalization, batch_normalization, inference_scale_and_shift, normalization
+from fanogan_tf.networks.normalization import BatchNormalization, LayerNormalization, normalization
+from fanogan_tf.networks.precision import computing_in
 
 
 def random(seed, *shape):
@@ -79,14 +80,46 @@ def test_bfloat16_keeps_its_moments_in_float32():
 
 
 def test_scale_and_shift_are_batch_normalisation_in_inference():
-    norm, images = batch_normalization(), random(0, 3, 4, 4, 5)
+    norm, images = BatchNormalization(), random(0, 3, 4, 4, 5)
     norm(images)
     for i, variable in enumerate(norm.variables):
         variable.assign(random(i, 5) + 2.0)
-    scale, shift = inference_scale_and_shift(norm)
+    scale, shift = norm.inference_scale_and_shift()
     np.testing.assert_allclose(images * scale + shift, norm(images, training=False), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("training", "trainable"), [(False, True), (True, True), (True, False)])
+def test_the_same_batch_normalisation_as_the_librarys(training, trainable):
+    ours, library = BatchNormalization(), keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-3)
+    images, results = tf.constant(random(0, 3, 4, 6, 5) + 1.0), []
+    for layer in (ours, library):
+        layer.build(images.shape)
+        for i, variable in enumerate(layer.variables):
+            variable.assign(random(i, 5) + 2.0)
+        layer.trainable = trainable
+        with tf.GradientTape() as tape:
+            tape.watch([images, layer.gamma.value, layer.beta.value])
+            values = layer(images, training=training)
+            loss = tf.reduce_sum(values**2 * random(9, *images.shape))
+        gradients = tape.gradient(loss, [images, layer.gamma.value, layer.beta.value])
+        results.append([values, *gradients, *layer.get_weights()])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+    assert (ours.moving_mean.numpy() != random(2, 5) + 2.0).all() == (training and trainable)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_batch_normalisation_in_16_bits(precision):
+    with computing_in(precision):
+        norm = BatchNormalization()
+    images = random(0, 8, 16, 16, 5) + 3.0
+    exact = (images - images.mean((0, 1, 2))) / np.sqrt(images.var((0, 1, 2)) + 1e-3)
+    values = norm(tf.constant(images), training=True)
+    assert values.dtype == precision and norm.moving_mean.dtype == "float32"
+    np.testing.assert_allclose(tf.cast(values, tf.float32), exact, atol=0.05)
+    np.testing.assert_allclose(norm.moving_mean, 0.01 * images.mean((0, 1, 2)), rtol=1e-3)
+
+
 def test_kinds():
-    assert isinstance(normalization("batch"), keras.layers.BatchNormalization)
+    assert isinstance(normalization("batch"), BatchNormalization)
     assert isinstance(normalization("layer"), LayerNormalization)
