@@ -83,9 +83,9 @@ def decoding(name: str, count: int, quick: bool) -> dict:
         paths = synthetic.write_pngs(Path(folder, "images"), count, int(options.image_size))
         seconds = harness.interleaved(
             {
-                "decode": lambda: exhaust(ImageStream(paths, spec.image_shape).batches(options.score_batch_size)),
+                "decode": lambda: exhaust(ImageStream(paths, spec.image_shape).batches(scoring.batch_size_for(0))),
                 "score": lambda: exhaust(
-                    scoring.score_rows(detector, ImageStream(paths, spec.image_shape), options.score_batch_size)
+                    scoring.score_rows(detector, ImageStream(paths, spec.image_shape), scoring.batch_size_for(0))
                 ),
             },
             rounds=3,

@@ -4,6 +4,7 @@ Forms of the same networks and updates in one process, turn by turn: the authors
 (our_form.py), ours in bfloat16, and PyTorch (torch_form.py; pip install torch==2.13.0), eager and compiled, in bfloat16 too.
 """
 
+import attainable
 import command
 import flops
 import harness
@@ -74,7 +75,7 @@ def against_torch(seconds: dict) -> dict[str, dict[str, float]]:
 
 
 def full(quick: bool) -> dict:
-    peak = {"float32": flops.attainable(tf.float32), "bfloat16": flops.attainable(tf.bfloat16)}
+    peak = {"float32": attainable.gflop_per_second(tf.float32), "bfloat16": attainable.gflop_per_second(tf.bfloat16)}
     sizes = {name: at_size(*size, rounds=1 if quick else 7) for name, size in (QUICK if quick else SIZES).items()}
     for size in sizes.values():
         speed = size["gflop_per_second_of_critic_updates"]

@@ -80,7 +80,9 @@ class Options:
         choices=["quantile", "mean_3sd"],
         free=True,
     )
-    score_batch_size: int = _option(64, "Images scored at once; changes speed, not scores.", least=1, free=True)
+    score_batch_size: int = _option(
+        0, "Images scored at once, 0 for what suits the machine; changes speed, not scores.", least=0, free=True
+    )
 
 
 FREE = frozenset(f.name for f in dataclasses.fields(Options) if f.metadata["free"])

@@ -46,7 +46,8 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
         source = splits.test
     on_batch = {"on_batch": lambda batch, measured: save_maps(Path(maps), batch, measured)} if maps else {}
     start = time.perf_counter()
-    count = score_table.write(output, scoring.score_rows(detector, source, options.score_batch_size, **on_batch))
+    batch_size = scoring.batch_size_for(options.score_batch_size)
+    count = score_table.write(output, scoring.score_rows(detector, source, batch_size, **on_batch))
     seconds = time.perf_counter() - start
     if not images:
         timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}

@@ -7,6 +7,7 @@ import tensorflow as tf
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.scoring import batch_size_for
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.spec import NetworkSpec
@@ -64,7 +65,8 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
 
 
 def _calibrate(detector: Detector, options: Options, splits: Splits) -> None:
-    measured = [detector.measure(batch["image"]) for batch in splits.validation.batches(options.score_batch_size)]
+    batches = splits.validation.batches(batch_size_for(options.score_batch_size))
+    measured = [detector.measure(batch["image"]) for batch in batches]
     values = {name: np.concatenate([part[name] for part in measured]) for name in ("score", "image_residual", "feature_residual")}
     detector.calibration = calibrate(values["score"], options.threshold_rule, options.false_positive_rate)
     print(

@@ -1,8 +1,8 @@
 import numpy as np
 
-from fanogan_tf.detection import score_table
+from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.scoring import score_rows
+from fanogan_tf.detection.scoring import batch_size_for, score_rows
 
 
 class Brightness:
@@ -79,3 +79,9 @@ def test_into_a_table(tmp_path):
     table = score_table.read(tmp_path / "s.csv")
     np.testing.assert_allclose(table.score, np.arange(16, 23))
     assert table.label.tolist() == [-1, 0, 1, -1, 0, 1, -1]
+
+
+def test_batch_size_that_was_asked_for_or_suits_the_machine(monkeypatch):
+    for devices, own in (([], 64), (["a GPU"], 256)):
+        monkeypatch.setattr(scoring.tf.config, "list_physical_devices", lambda kind, devices=devices: devices)
+        assert batch_size_for(7) == 7 and batch_size_for(0) == own
