@@ -11,7 +11,7 @@ from fanogan_tf.detection.detector import Detector
 def batch_size_for(asked: int) -> int:
     """How many images to score at once: `asked`, or if that is 0 what suits the machine.
 
-    On two CPU cores 32 to 128 are equally fast (results/scoring.json); a GPU wants more to do at once (not measured).
+    On two CPU cores more than 64 gains little (results/scoring.json); a GPU wants more to do at once (not measured).
     """
     return asked or (256 if tf.config.list_physical_devices("GPU") else 64)
 

@@ -56,9 +56,15 @@ def mean_pool(images: tf.Tensor) -> tf.Tensor:
 
 def upsample(images: tf.Tensor) -> tf.Tensor:
     """Nearest-neighbour doubling: (B, H, W, C) -> (B, 2H, 2W, C)."""
-    batch, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
-    quadrupled = tf.broadcast_to(images[:, :, None, :, None, :], [batch, height, 2, width, 2, channels])
-    return tf.reshape(quadrupled, [batch, 2 * height, 2 * width, channels])
+    batch, height, width = (images.shape[axis] or tf.shape(images)[axis] for axis in range(3))
+    # Going back through a mean pool spreads a quarter of each pixel over its four: the fastest kernel that doubles.
+    return tf.raw_ops.AvgPoolGrad(
+        orig_input_shape=tf.stack([batch, 2 * height, 2 * width, images.shape[3]]),
+        grad=4.0 * images,
+        ksize=[1, 2, 2, 1],
+        strides=[1, 2, 2, 1],
+        padding="VALID",
+    )
 
 
 @functools.cache

@@ -133,6 +133,12 @@ def test_what_cannot_be_folded_is_computed_plainly_and_says_so(layer, sides, cap
     close(built(images), plain(images, tf.convert_to_tensor(built.kernel)))
 
 
+def test_doubling_of_unknown_size():
+    doubled = tf.function(resampling.upsample, input_signature=[tf.TensorSpec((None, None, None, 3))])
+    images = random(0, 2, 5, 4, 3)
+    np.testing.assert_array_equal(doubled(images), np.kron(images, np.ones((1, 2, 2, 1))))
+
+
 def test_what_can_be_folded_says_nothing(caplog):
     resampling._say_plain.cache_clear()
     for layer in (ConvMeanPool, UpsampleConv):
