@@ -10,7 +10,6 @@ from fanogan_tf.data.image_size import parse_image_size
 from fanogan_tf.methods import fanogan
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options, from_text
-from fanogan_tf.training import losses
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.wgan_gp import WganGp
 
@@ -25,27 +24,17 @@ def flagfile(name: str) -> Options:
 
 def spec(options: Options) -> NetworkSpec:
     """The networks that `options` ask for."""
-    shape = (*parse_image_size(options.image_size), 1)
-    return NetworkSpec(shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
+    return fanogan.network_spec(options, (*parse_image_size(options.image_size), 1))
 
 
 def gan(options: Options) -> WganGp:
-    return fanogan._gan(spec(options), options)
+    """The GAN phase of `options`."""
+    return fanogan.gan_training(spec(options), options)
 
 
 def encoder_training(trained: WganGp, options: Options) -> EncoderTraining:
-    """An encoder's training against `trained`, which it freezes."""
-    training = EncoderTraining(
-        spec(options).encoder(),
-        trained.generator,
-        trained.critic,
-        latent_dim=options.latent_dim,
-        weights=losses.encoder_weights(options.encoder_loss, options.kappa),
-        denoise=options.denoise,
-        seed=options.seed,
-    )
-    training.compile(keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9), jit_compile=options.jit_compile)
-    return training
+    """The encoder phase of `options` against `trained`."""
+    return fanogan.encoder_training(trained, spec(options), options)
 
 
 def compiled(model: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:

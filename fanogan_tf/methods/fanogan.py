@@ -50,10 +50,8 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     Raises:
       UserError: what `run_phase` raises.
     """
-    spec = NetworkSpec(
-        splits.train.image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision
-    )
-    gan = _gan(spec, options)
+    spec = network_spec(options, splits.train.image_shape)
+    gan = gan_training(spec, options)
     if "gan" in phases:
         _train_gan(gan, run, options, splits)
     if "encoder" in phases:
@@ -81,7 +79,13 @@ def training_seconds(run: RunDirectory) -> dict[str, float]:
     return {phase: saved_seconds(folder / "checkpoints") for phase, folder in zip(PHASES, (run.gan, run.encoder), strict=True)}
 
 
-def _gan(spec: NetworkSpec, options: Options) -> WganGp:
+def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
+    """The networks that `options` ask for, for images (H, W, 1)."""
+    return NetworkSpec(image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
+
+
+def gan_training(spec: NetworkSpec, options: Options) -> WganGp:
+    """Phase 1, compiled, with the first weights of `options.seed`."""
     keras.utils.set_random_seed(options.seed)
     gan = WganGp(
         spec.generator(),
@@ -93,6 +97,23 @@ def _gan(spec: NetworkSpec, options: Options) -> WganGp:
     )
     gan.compile(_adam(options), _adam(options), jit_compile=options.jit_compile)
     return gan
+
+
+def encoder_training(gan: WganGp, spec: NetworkSpec, options: Options) -> EncoderTraining:
+    """Phase 2, compiled, against the networks of `gan`, which it freezes."""
+    # Seeded anew: the encoder's first weights must not depend on whether the GAN was trained in this process.
+    keras.utils.set_random_seed(options.seed + 1)
+    training = EncoderTraining(
+        spec.encoder(),
+        gan.generator,
+        gan.critic,
+        latent_dim=options.latent_dim,
+        weights=losses.encoder_weights(options.encoder_loss, options.kappa),
+        denoise=options.denoise,
+        seed=options.seed,
+    )
+    training.compile(keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9), jit_compile=options.jit_compile)
+    return training
 
 
 def _adam(options: Options) -> keras.optimizers.Optimizer:
@@ -121,20 +142,8 @@ def _train_gan(gan: WganGp, run: RunDirectory, options: Options, splits: Splits)
 
 
 def _train_encoder(gan: WganGp, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> keras.Model:
-    # Seeded anew: the encoder's first weights must not depend on whether the GAN was trained in this process.
-    keras.utils.set_random_seed(options.seed + 1)
-    encoder = spec.encoder()
-    training = EncoderTraining(
-        encoder,
-        gan.generator,
-        gan.critic,
-        latent_dim=options.latent_dim,
-        weights=losses.encoder_weights(options.encoder_loss, options.kappa),
-        denoise=options.denoise,
-        seed=options.seed,
-    )
-    optimizer = keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9)
-    training.compile(optimizer, jit_compile=options.jit_compile)
+    training = encoder_training(gan, spec, options)
+    encoder = training.encoder
     some = splits.validation.float_images(np.arange(min(16, len(splits.validation)) // 2 * 2))
     images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
     run_phase(
