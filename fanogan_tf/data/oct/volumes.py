@@ -1,0 +1,131 @@
+"""Many volumes, prepared in parallel, each only once."""
+
+import dataclasses
+import hashlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fanogan_tf.data.oct import reading, volume_cache
+from fanogan_tf.data.oct.phantom import PhantomSettings, make_phantom
+from fanogan_tf.data.oct.preparation import Preparation, PreparedVolume, prepare
+from fanogan_tf.data.oct.volume import Volume
+from fanogan_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeFile:
+    """A volume on disk. name: unique. label: of the eye, 0 normal, 1 anomalous, -1 unknown. lesions: its mask file, if any."""
+
+    path: Path
+    name: str
+    label: int = -1
+    lesions: Path | None = None
+
+    def content(self) -> list:
+        """All that the volume depends on: the bytes of its files, not their names."""
+        paths = reading.volume_files(self.path) + ([self.lesions] if self.lesions else [])
+        digests = []
+        for path in paths:
+            with open(path, "rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        return ["file", self.path.suffix, self.lesions is not None, *digests]
+
+    def make(self) -> Volume:
+        """Reads it. Raises UserError."""
+        volume = reading.read_volume(self.path, self.name)
+        return reading.read_lesions(self.lesions, volume) if self.lesions else volume
+
+
+@dataclasses.dataclass(frozen=True)
+class Phantom:
+    """A synthetic volume, made when it is needed."""
+
+    seed: int
+    settings: PhantomSettings
+    name: str
+    label: int = -1
+
+    def content(self) -> list:
+        """All that the volume depends on."""
+        return ["phantom", self.seed, dataclasses.asdict(self.settings)]
+
+    def make(self) -> Volume:
+        """Makes it."""
+        return make_phantom(self.seed, self.settings, self.name)
+
+
+def prepare_all(
+    sources: Sequence[VolumeFile | Phantom], settings: Preparation, cache_dir: Path, skip_unreadable: bool = False
+) -> tuple[list[PreparedVolume], list[str]]:
+    """Opens every volume prepared; those that are not yet are prepared now, several at a time, with a progress bar.
+
+    Broken off, it goes on where it stopped: each volume is kept as soon as it is ready. B-scans that had to be left out are
+    reported on stderr.
+
+    Args:
+      skip_unreadable: report and leave out volumes that cannot be used, instead of raising.
+
+    Returns:
+      The prepared volumes in order, and the messages of those that were left out.
+
+    Raises:
+      UserError: a volume that cannot be read or prepared.
+    """
+    entries = [volume_cache.entry_path(cache_dir, source.content(), settings) for source in sources]
+    missing = {entry: source for entry, source in zip(entries, sources, strict=True) if not (entry / "meta.json").is_file()}
+    problems: dict[str, str] = {}
+    if missing:
+        problems = _prepare_missing(missing, settings, skip_unreadable)
+    prepared = []
+    for entry, source in zip(entries, sources, strict=True):
+        if source.name not in problems:
+            volume = volume_cache.read(entry, source)
+            if volume is None:  # Damaged: once more.
+                _prepare_one(entry, source, settings)
+                volume = volume_cache.read(entry, source)
+            prepared.append(volume)
+    for volume in prepared:
+        if volume.left_out:
+            print(_left_out(volume), file=sys.stderr)
+    for message in problems.values():
+        print(f"Skipped: {message}", file=sys.stderr)
+    return prepared, list(problems.values())
+
+
+def _prepare_missing(missing: dict[Path, VolumeFile | Phantom], settings: Preparation, skip_unreadable: bool) -> dict[str, str]:
+    """Returns name -> message of what was skipped."""
+    problems = {}
+    workers = min(len(missing), os.cpu_count() or 1)
+    # Processes, as the minimum cut holds Python's lock; started afresh, as TensorFlow does not survive a fork.
+    with (
+        tqdm(total=len(missing), desc="Preparing volumes", unit="volume", file=sys.stderr) as bar,
+        ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool,
+    ):
+        pending = {pool.submit(_prepare_one, entry, source, settings): source for entry, source in missing.items()}
+        try:
+            for done in as_completed(pending):
+                try:
+                    done.result()
+                except UserError as error:
+                    if not skip_unreadable:
+                        raise
+                    problems[pending[done].name] = str(error)
+                bar.update()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return problems
+
+
+def _prepare_one(entry: Path, source: VolumeFile | Phantom, settings: Preparation) -> None:
+    volume_cache.write(entry, prepare(source.make(), settings))
+
+
+def _left_out(volume: PreparedVolume) -> str:
+    shown = "; ".join(f"B-scan {scan}: {reason}" for scan, reason in volume.left_out)
+    return f"{volume.name}: {len(volume.left_out)} of {volume.shape[0]} B-scans left out ({shown})"
