@@ -6,7 +6,7 @@ import numpy as np
 
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.evaluation import metrics
-from fanogan_tf.evaluation.page_texts import CAPTIONS, COLUMNS, CSS, SQUARE, THRESHOLDS
+from fanogan_tf.evaluation.page_texts import CAPTIONS, COLUMNS, CSS, PIXELS_OF_VOLUMES, REGIONS, SQUARE, THRESHOLDS, VOLUMES
 
 HIGHEST = 10
 _LABELS = {metrics.NORMAL: "normal", metrics.ANOMALOUS: "anomalous", metrics.UNKNOWN: "unknown"}
@@ -28,6 +28,7 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
         _headline(values),
         _thresholds(values),
         _pixel(values),
+        _volumes(values),
         _figures(shown),
         _classes(values),
         _terms(values),
@@ -116,12 +117,61 @@ def _pixel(values: dict) -> str:
     pixel = values["pixel"]
     if pixel is None:
         return "<h2>Pixels</h2>\n<p class='missing'>The masks mark no pixel, or all of them, so there are no pixel figures.</p>"
+    text = "Each pixel's residual against the expert mask; sensitivity and specificity at the pixels' own Youden threshold."
+    return f"<h2>Pixels</h2>\n<p>{text}</p>\n{_pixel_table(pixel)}\n{_regions(pixel.get('regions'))}"
+
+
+def _pixel_table(pixel: dict) -> str:
     youden = pixel["youden"]
     header = ["AUROC", "Average precision", "Sensitivity", "Specificity", "Residual above", "Pixels", "Anomalous pixels"]
     row = [_number(pixel["auroc"]), _number(pixel["average_precision"]), _number(youden["sensitivity"])]
     row += [_number(youden["specificity"]), _score(youden["threshold"]), f"{pixel['pixels']:,}", f"{pixel['anomalous_pixels']:,}"]
-    text = "Each pixel's residual against the expert mask; sensitivity and specificity at the pixels' own Youden threshold."
-    return f"<h2>Pixels</h2>\n<p>{text}</p>\n{_table(header, [row], text_columns=0)}"
+    return _table(header, [row], text_columns=0)
+
+
+def _regions(regions: dict | None, explained: bool = False) -> str:
+    """`explained`: how to read the figures is said already."""
+    if not regions:
+        return ""
+    rows = []
+    for kind, found in {"all": regions, **regions["per_kind"]}.items():
+        shares = [_percent(found[k]) for k in ("hit_rate", "mean_overlap")]
+        rows.append([kind.replace("_", " "), f"{found['regions']:,}", f"{found['hits']:,}", *shares])
+    text = (
+        f"Region by region: AUPRO <b>{_number(regions['aupro'])}</b>. Regions are looked for at residuals above "
+        f"{_score(regions['threshold'])}, as {_percent(regions['false_positive_rate'])} of the normal pixels have."
+    )
+    table = _table(["Regions", "Number", "Found", "Share found", "Mean overlap"], rows)
+    lines = "" if explained else f"\n<ul>{''.join(f'<li>{line}</li>' for line in REGIONS)}</ul>"
+    return f"<p>{text}</p>\n{table}{lines}"
+
+
+def _volumes(values: dict) -> str:
+    if "volumes" not in values:
+        return ""
+    volumes = values["volumes"]
+    scans, pixel = volumes["scans"], volumes["pixel"]
+    anomalous = f"{volumes['anomalous_volumes']:,} of {volumes['normal_volumes'] + volumes['anomalous_volumes']:,}"
+    anomalous_scans = f"{scans['anomalous_scans']:,} of {scans['scans']:,}"
+    rows = [
+        ["volume, by the mean score of its patches", anomalous, _number(volumes["auroc_mean"])],
+        ["volume, by the highest score of its patches", anomalous, _number(volumes["auroc_max"])],
+        ["B-scan, by the mean of its highest 1 % of residuals", anomalous_scans, _number(scans["auroc"])],
+    ]
+    count = (
+        f"{volumes['volumes']:,} volumes, {volumes['normal_volumes']:,} labelled normal and "
+        f"{volumes['anomalous_volumes']:,} labelled anomalous. {VOLUMES}"
+    )
+    parts = [f"<h2>Volumes</h2>\n<p>{count}</p>", _table(["Unit", "Anomalous", "AUROC"], rows)]
+    if pixel is None:
+        parts.append("<p class='missing'>No pixel is marked as fluid, so there are no pixel figures of volumes.</p>")
+    else:
+        parts += [
+            f"<p>{PIXELS_OF_VOLUMES}</p>",
+            _pixel_table(pixel),
+            _regions(volumes["regions"], bool((values.get("pixel") or {}).get("regions"))),
+        ]
+    return "\n".join(parts)
 
 
 def _figures(shown: set[str]) -> str:

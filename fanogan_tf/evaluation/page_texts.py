@@ -14,6 +14,23 @@ COLUMNS = (
     "compare with papers and flatters a little.",
 )
 
+# Texts around the tables of regions and volumes.
+REGIONS = (
+    "A region is a connected piece of a mask; each counts the same, large or small.",
+    "AUPRO: the share of a region above a threshold, averaged over regions and over the thresholds that up to 30 % of the normal "
+    "pixels exceed. 0.15 is chance, 1 is perfect.",
+    "Found: at least half of the region lies above the threshold. Mean overlap: the mean share of a region above it. This "
+    "threshold was chosen on these images' normal pixels; it serves to compare, as the Youden threshold does.",
+)
+VOLUMES = (
+    "AUROC: how often an anomalous one has the higher score than a normal one. A B-scan is anomalous if any of its pixels is "
+    "marked as fluid; B-scans, pixels and regions are those of volumes in which fluid was looked for."
+)
+PIXELS_OF_VOLUMES = (
+    "Each pixel of the B-scans' residual maps, made of overlapping patches, against the marked fluid. Pixels of lesions that are "
+    "no fluid are left out. Regions are those of single B-scans."
+)
+
 # File name without .png -> heading, how to read it; in the order of the page.
 CAPTIONS = {
     "roc": (

@@ -10,6 +10,25 @@ LARGEST = 2.0  # images lie in [-1, 1]
 _STEP = LARGEST / (LEVELS - 1)
 
 
+def to_levels(residual: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The level of each residual, an int from 0 to 65,535, and whether its pixel is marked, both of the arguments' shape.
+
+    Raises:
+      ValueError: the shapes differ, or a residual is NaN.
+    """
+    residual, mask = np.asarray(residual, np.float64), np.asarray(mask)
+    if residual.shape != mask.shape:
+        raise ValueError(f"residual {residual.shape} and mask {mask.shape} differ in shape")
+    if np.isnan(residual).any():
+        raise ValueError("a residual is NaN")
+    return np.round(np.clip(residual, 0.0, LARGEST) / _STEP).astype(np.int64), mask > 0.5
+
+
+def above_level(level: int) -> float:
+    """The residual that parts `level` from the next: what lies above it was rounded to a higher level."""
+    return (level + 0.5) * _STEP
+
+
 class PixelCounts:
     """Counts the pixels at each of 65,536 residual levels, anomalous ones and normal ones apart."""
 
@@ -17,23 +36,20 @@ class PixelCounts:
         self._normal = np.zeros(LEVELS, np.int64)
         self._anomalous = np.zeros(LEVELS, np.int64)
 
-    def update(self, residual: np.ndarray, mask: np.ndarray) -> None:
+    def update(self, residual: np.ndarray, mask: np.ndarray, counted: np.ndarray | None = None) -> None:
         """Counts some images in.
 
         Args:
           residual: (B, H, W, 1) in [0, 2].
           mask: (B, H, W, 1), 1 where a pixel is anomalous, 0 elsewhere.
+          counted: (B, H, W, 1) bool, False where a pixel is neither and is left out; None counts all.
 
         Raises:
           ValueError: the shapes differ, or a residual is NaN.
         """
-        residual, mask = np.asarray(residual, np.float64), np.asarray(mask)
-        if residual.shape != mask.shape:
-            raise ValueError(f"residual {residual.shape} and mask {mask.shape} differ in shape")
-        if np.isnan(residual).any():
-            raise ValueError("a residual is NaN")
-        levels = np.round(np.clip(residual, 0.0, LARGEST) / _STEP).astype(np.int64)
-        marked = mask > 0.5
+        levels, marked = to_levels(residual, mask)
+        if counted is not None:
+            levels, marked = levels[counted], marked[counted]
         self._anomalous += np.bincount(levels[marked], minlength=LEVELS)
         self._normal += np.bincount(levels[~marked], minlength=LEVELS)
 
@@ -48,8 +64,7 @@ class PixelCounts:
         labels, levels, counts = self._weighted()
         best = metrics.youden_threshold(labels, levels, counts)
         youden = metrics.at_threshold(labels, levels, best, counts)
-        # Residuals above the middle between two levels are those that were rounded to the upper one.
-        youden["threshold"] = (best + 0.5) * _STEP
+        youden["threshold"] = above_level(best)
         return {
             "auroc": float(sk.roc_auc_score(labels, levels, sample_weight=counts)),
             "average_precision": float(sk.average_precision_score(labels, levels, sample_weight=counts)),

@@ -85,7 +85,7 @@ def _rows_of_images(positions: np.ndarray, detector, test) -> dict[str, np.ndarr
     measured = detector.measure(images)
     rows = {"input": images, "reconstruction": measured["reconstruction"], "residual": measured["residual"]}
     if test.masks is not None:
-        rows["mask"] = np.asarray(test.masks)[positions]
+        rows["mask"] = np.asarray(test.masks[positions])
     return rows
 
 

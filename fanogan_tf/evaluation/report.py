@@ -13,12 +13,22 @@ from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import curves, distributions, latent_walk, metrics, page, reconstructions, style
 from fanogan_tf.evaluation.pixel import PixelCounts
+from fanogan_tf.evaluation.regions import RegionCounts
 
 _BATCH = 64
 
 
 def write_report(
-    folder: Path, table: ScoreTable, detector, test, *, timing: dict, facts: dict[str, str], note: str, seed: int = 0
+    folder: Path,
+    table: ScoreTable,
+    detector,
+    test,
+    *,
+    timing: dict,
+    facts: dict[str, str],
+    note: str,
+    seed: int = 0,
+    volumes: dict | None = None,
 ) -> dict:
     """Writes metrics.json, the figures and index.html into `folder`, which is replaced as a whole or not at all.
 
@@ -31,6 +41,7 @@ def write_report(
       facts: settings to show on the page.
       note: what the data are, small in every figure.
       seed: of the choice of images shown.
+      volumes: what `volumes.volume_metrics` says of whole volumes; None where there are none.
 
     Returns:
       what metrics.json holds.
@@ -41,8 +52,10 @@ def write_report(
     positions = match(table, test.names)
     threshold = float(detector.calibration.threshold)
     check_scores(table, threshold)
-    pixels = count_pixels(detector, test)
-    values = measure(table, threshold, pixels, timing)
+    pixels, regions = count_pixels(detector, test)
+    values = measure(table, threshold, pixels, regions, timing)
+    if volumes is not None:
+        values["volumes"] = volumes
     with files.whole_folder(Path(folder)) as temporary:
         for name, figure in draw(table, positions, detector, test, values, pixels, seed, note):
             style.save(figure, temporary / f"{name}.png")
@@ -84,21 +97,25 @@ def check_scores(table: ScoreTable, threshold: float) -> None:
         raise UserError("scores.csv: written with another threshold than the detector's; run scripts/score.py again")
 
 
-def count_pixels(detector, test) -> PixelCounts | None:
-    """Residuals of all test images counted against their masks; None where there are no masks."""
+def count_pixels(detector, test) -> tuple[PixelCounts, RegionCounts] | tuple[None, None]:
+    """Residuals of all test images counted against their masks, in one pass; None where there are no masks."""
     if test.masks is None:
-        return None
-    counts = PixelCounts()
+        return None, None
+    pixels, regions = PixelCounts(), RegionCounts()
     for batch in test.batches(_BATCH):
-        counts.update(detector.measure(batch["image"])["residual"], batch["mask"])
-    return counts
+        residual = detector.measure(batch["image"])["residual"]
+        pixels.update(residual, batch["mask"])
+        regions.update(residual, batch["mask"])
+    return pixels, regions
 
 
-def measure(table: ScoreTable, threshold: float, pixels: PixelCounts | None, timing: dict) -> dict:
+def measure(table: ScoreTable, threshold: float, pixels: PixelCounts | None, regions: RegionCounts | None, timing: dict) -> dict:
     """Everything that metrics.json holds: floats, ints and None only."""
     values = metrics.image_metrics(table.label, table.score, threshold)
     if pixels is not None:
         values["pixel"] = pixels.result()
+        if values["pixel"] is not None:
+            values["pixel"]["regions"] = regions.result()
     values["images"] = len(table)
     values["normal_images"] = int((table.label == metrics.NORMAL).sum())
     values["anomalous_images"] = int((table.label == metrics.ANOMALOUS).sum())

@@ -64,3 +64,41 @@ def test_pixels():
     assert cells[cells.index("Anomalous pixels") + 1 :][:7] == ["0.810", "0.400", "0.700", "0.900", "0.3", "5,000", "60"]
     assert "The masks mark no pixel" in _page([0, 1], pixel=None).text
     assert "masks" not in _page([0, 1]).text
+
+
+_PIXEL = {"auroc": 0.81, "average_precision": 0.4, "pixels": 5000, "anomalous_pixels": 60}
+_PIXEL["youden"] = {"threshold": 0.3, "precision": 0.2, "sensitivity": 0.7, "specificity": 0.9, "f_score": 0.4}
+_REGIONS = {"aupro": 0.321, "regions": 1200, "hits": 300, "hit_rate": 0.25, "mean_overlap": 0.375, "threshold": 0.42}
+_REGIONS |= {"false_positive_rate": 0.05, "per_kind": {}}
+
+
+def _after(cells, text, count):
+    return cells[cells.index(text) + 1 :][:count]
+
+
+def test_regions():
+    found = _page([0, 1], pixel=_PIXEL | {"regions": _REGIONS})
+    assert _after(found.cells, "Mean overlap", 5) == ["all", "1,200", "300", "25.0 %", "37.5 %"]
+    assert "AUPRO 0.321" in " ".join(found.text.split()) and "above 0.42, as 5.0 % of the normal pixels have" in found.text
+    assert "Volumes" not in found.text
+
+
+def test_volumes():
+    cyst = {"regions": 7, "hits": 2, "hit_rate": 2 / 7, "mean_overlap": 0.5}
+    volumes = {"volumes": 21, "normal_volumes": 10, "anomalous_volumes": 9, "auroc_mean": 0.951, "auroc_max": None}
+    volumes["scans"] = {"scans": 1000, "anomalous_scans": 77, "auroc": 0.888}
+    volumes |= {"pixel": _PIXEL, "regions": _REGIONS | {"per_kind": {"a_<cyst>": cyst}}}
+    found = _page([0, 1], volumes=volumes)
+    assert "21 volumes, 10 labelled normal and 9 labelled anomalous" in found.text
+    aurocs = _after(found.cells, "Anomalous", 10)
+    assert aurocs[2::3] == ["9 of 19", "9 of 19", "77 of 1,000"] and aurocs[3::3] == ["0.951", "n/a", "0.888"]
+    assert _after(found.cells, "Anomalous pixels", 4) == ["0.810", "0.400", "0.700", "0.900"]
+    assert _after(found.cells, "Mean overlap", 10)[5:] == ["a <cyst>", "7", "2", "28.6 %", "50.0 %"]
+    # How regions are read is said once.
+    assert found.text.count("connected piece") == 1
+    both = _page([0, 1], volumes=volumes, pixel=_PIXEL | {"regions": _REGIONS})
+    assert both.text.count("connected piece") == 1 and both.cells.count("Mean overlap") == 2
+    # Without fluid there is still the comparison of volumes.
+    found = _page([0, 1], volumes=volumes | {"pixel": None, "regions": None})
+    assert "No pixel is marked as fluid" in found.text and "0.951" in found.cells
+    assert "Mean overlap" not in found.cells

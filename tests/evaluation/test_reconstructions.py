@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fanogan_tf.data.oct.patch_array import PatchArray
 from fanogan_tf.evaluation import reconstructions, strips
 
 from .fakes import FakeDetector, FakeTest, make_table, table_of
@@ -56,6 +57,17 @@ def test_rows_scores_and_images(masks):
             np.testing.assert_array_equal(shown[3], strips.strip(test.masks[order[rows]], 8))
     residuals = plots[2::per_block]
     assert len({plot.images[0].get_clim() for plot in residuals}) == 1  # one shared scale
+
+
+def test_masks_that_are_cut_on_demand():
+    test = FakeTest(masks=True)
+    detector, places = FakeDetector(test), np.zeros((len(test), 4), int)
+    places[:, 1] = np.arange(len(test))
+    cut = PatchArray([test.masks[..., 0]], places, test.image_shape[:2])
+    positions = np.array([7, 3, 3])
+    expected = reconstructions._rows_of_images(positions, detector, test)["mask"]
+    test.masks = cut
+    np.testing.assert_array_equal(reconstructions._rows_of_images(positions, detector, test)["mask"], expected)
 
 
 def test_pixels_are_square():

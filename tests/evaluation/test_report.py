@@ -56,10 +56,19 @@ def test_the_whole_report(tmp_path):
     assert values["images"] == 60
     assert (values["seconds"], values["images_per_second"]) == (1.5, 40.0)
     assert values["pixel"]["pixels"] == 60 * 256
+    assert 0.15 < values["pixel"]["regions"]["aupro"] < 1 and values["pixel"]["regions"]["regions"] >= 40
     assert values["auroc"] > 0.9
     assert f"{values['auroc']:.3f}" in page.text
     assert "fanogan" in page.cells
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_volumes_go_into_metrics_and_page(tmp_path):
+    volumes = {"volumes": 3, "normal_volumes": 2, "anomalous_volumes": 1, "auroc_mean": 1.0, "auroc_max": 0.5}
+    volumes |= {"scans": {"scans": 9, "anomalous_scans": 0, "auroc": None}, "pixel": None, "regions": None}
+    _write(tmp_path / "report", FakeTest(), volumes=volumes)
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text())["volumes"] == volumes
+    assert "3 volumes, 2 labelled normal" in _check(tmp_path / "report", FIGURES).text
 
 
 def test_without_masks(tmp_path):
