@@ -18,6 +18,8 @@ setup(
         "tensorboard>=2.21,<2.22",
         "numpy>=2.0,<3",
         "scikit-learn>=1.6,<2",
+        "scipy>=1.14,<2",
+        "joblib>=1.4,<2",
         "pillow>=11,<14",
         "absl-py>=2.1,<3",
         "matplotlib>=3.9,<4",
@@ -26,6 +28,7 @@ setup(
     extras_require={
         "cpu": ["tensorflow-cpu>=2.21,<2.22"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "oct": ["eyepy>=0.21,<0.22", "pydicom>=3,<4", "nibabel>=5.3,<6", "PyMaxflow>=1.3,<2"],
         "test": ["pytest>=8,<10", "ruff>=0.9,<1"],
     },
 )

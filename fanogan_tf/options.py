@@ -24,17 +24,40 @@ class Options:
 
     method: str = _option("fanogan", "How anomalies are detected.", choices=["fanogan"])
 
-    dataset: str = _option("digits", "Where the images come from.", choices=["digits", "mnist", "fashion_mnist", "folder"])
-    data_path: str = _option("", "mnist, fashion_mnist: a .npz file instead of the Keras download. folder: the root folder.")
+    dataset: str = _option(
+        "digits", "Where the images come from.", choices=["digits", "mnist", "fashion_mnist", "folder", "oct", "oct_phantom"]
+    )
+    data_path: str = _option("", "mnist, fashion_mnist: a .npz file instead of the Keras download. folder, oct: the root folder.")
     normal_class: str = _option("1", "The class that counts as normal; all others are anomalous. Not used by folder.")
     split_seed: int = _option(0, "Seed of the train / validation / test split, apart from --seed so that runs compare.", least=0)
     validation_fraction: float = _option(
         0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5
     )
     image_size: str = _option("", "Side in pixels (64) or height x width (64x80); empty keeps the source's own size.")
-    patches: int = _option(0, "folder: cut this many random patches of --image_size per image instead of resizing.", least=0)
+    patches: int = _option(
+        0, "folder: cut this many random patches of --image_size per image instead of resizing. oct: per B-scan.", least=0
+    )
     random_flip: bool = _option(False, "Flip training images left-right at random. Never for digits.")
     skip_unreadable: bool = _option(False, "Report and skip unreadable images instead of stopping.", free=True)
+
+    oct_columns: int = _option(256, "oct: columns that B-scans are reduced to.", least=8)
+    oct_height: int = _option(128, "oct: rows of the flattened retina; only thicker ones are shrunk to it.", least=8)
+    oct_surfaces: str = _option(
+        "graph_cut",
+        "oct: top and bottom of the retina by a search in 3-D, by a faster one per B-scan, or from the volume's file.",
+        choices=["graph_cut", "shortest_path", "file"],
+    )
+    oct_cache: str = _option("", "oct: where prepared volumes are kept, for several runs to share; empty: in the run.", free=True)
+    oct_stride: int = _option(
+        32, "oct: pixels between the overlapping patches of maps; smaller is smoother and slower.", least=1, free=True
+    )
+    phantom_bscans: int = _option(49, "oct_phantom: B-scans per volume, over the same 6 mm.", least=2)
+    phantom_train_volumes: int = _option(20, "oct_phantom: healthy volumes to train on.", least=1)
+    phantom_validation_volumes: int = _option(4, "oct_phantom: healthy volumes held out for calibration.", least=1)
+    phantom_test_volumes: int = _option(8, "oct_phantom: test volumes, as many healthy as diseased.", least=1)
+    phantom_test: str = _option(
+        "final", "oct_phantom: the frozen test set, or another one for development.", choices=["final", "development"]
+    )
 
     dim: int = _option(64, "Base width of the networks: filters of the critic's first convolution.", least=1)
     latent_dim: int = _option(128, "Size of the latent vector z.", least=1)
@@ -85,6 +108,7 @@ class Options:
     )
 
 
+_PATHS = ("data_path", "oct_cache")
 FREE = frozenset(f.name for f in dataclasses.fields(Options) if f.metadata["free"])
 
 
@@ -109,8 +133,8 @@ def from_flags(values: flags.FlagValues = flags.FLAGS) -> tuple[Options, frozens
     """The options, and the names of those that the user gave (the rest are defaults)."""
     names = [f.name for f in dataclasses.fields(Options)]
     options = Options(**{name: values[name].value for name in names})
-    if options.data_path:
-        options = dataclasses.replace(options, data_path=str(Path(options.data_path).absolute()))
+    given_paths = {name: str(Path(values[name].value).absolute()) for name in _PATHS if values[name].value}
+    options = dataclasses.replace(options, **given_paths)
     return options, frozenset(name for name in names if values[name].present)
 
 

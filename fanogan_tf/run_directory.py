@@ -36,6 +36,7 @@ class RunDirectory:
         self.encoder = self.path / "encoder"
         self.detector = self.path / "detector"
         self.scores = self.path / "scores.csv"
+        self.volume_scores = self.path / "scores.volumes.csv"
         self.timing = self.path / "scoring.json"
         self.report = self.path / "report"
 

@@ -8,7 +8,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fanogan_tf.errors import UserError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_DICOM = (".dcm", ".dicom")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", *_DICOM)
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 
 
@@ -27,7 +28,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Reads a PNG, JPEG, TIFF or BMP of 8 or 16 bits as grey values.
+    """Reads a PNG, JPEG, TIFF or BMP of 8 or 16 bits, or a DICOM (see `dicom.read_image_dicom`), as grey values.
 
     Colour becomes luminance, transparency is dropped, the EXIF orientation is applied. 8-bit v becomes v * 257, so that
     0 .. 255 fills 0 .. 65535 exactly.
@@ -38,6 +39,10 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
       UserError: the file cannot be read, or holds something else than one image of 8- or 16-bit integers.
     """
+    if path.suffix.lower() in _DICOM:
+        from fanogan_tf.data import dicom  # Here, as its readers read images themselves.
+
+        return dicom.read_image_dicom(path)
     try:
         # An open file, not its path: given a path, Pillow maps uncompressed TIFFs and garbles those with an orientation.
         with open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:

@@ -58,7 +58,7 @@ class ImageStream:
         Raises:
           UserError: an unreadable image, unless skip_unreadable.
         """
-        self.skipped = []
+        self.skipped.clear()
         names, images = [], []
         ahead = max(batch_size, 2 * _WORKERS)
         for path, image in zip(self._paths, ordered_map(self._read, self._paths, _WORKERS, ahead), strict=True):

@@ -9,11 +9,15 @@ from fanogan_tf.data.image_set import ImageSet
 
 @dataclasses.dataclass(frozen=True)
 class Splits:
-    """train and validation hold normal images only (label 0); test holds both kinds."""
+    """train and validation hold normal images only (label 0); test holds both kinds.
+
+    test_volumes: the `PreparedVolume`s that the test images are patches of; () where they are images of their own.
+    """
 
     train: ImageSet
     validation: ImageSet
     test: ImageSet
+    test_volumes: tuple = ()
 
 
 def hold_out(count: int, fraction: float, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -63,9 +63,12 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
 
 
 def _calibrate(detector: Detector, options: Options, splits: Splits) -> None:
-    batches = splits.validation.batches(batch_size_for(options.score_batch_size))
-    measured = [detector.measure(batch["image"]) for batch in batches]
-    values = {name: np.concatenate([part[name] for part in measured]) for name in ("score", "image_residual", "feature_residual")}
+    terms = ("score", "image_residual", "feature_residual")
+    parts = []
+    for batch in splits.validation.batches(batch_size_for(options.score_batch_size)):
+        measured = detector.measure(batch["image"])
+        parts.append([measured[term] for term in terms])  # Not the pictures: they would fill the memory.
+    values = dict(zip(terms, map(np.concatenate, zip(*parts, strict=True)), strict=True))
     detector.calibration = calibrate(values["score"], options.threshold_rule, options.false_positive_rate)
     print(
         f"calibrated on {len(values['score'])} held-out normal images: mean A_R {values['image_residual'].mean():.4f}, "

@@ -1,1 +1,1 @@
-"""Retinal OCT: scanner volumes in, flattened retinas and patches out. Imports NumPy only; readers come with the extra `oct`."""
+"""Retinal OCT: scanner volumes in, flattened retinas and patches out. NumPy and SciPy only; readers come with the extra `oct`."""

@@ -2,13 +2,13 @@
 
 import dataclasses
 import hashlib
-import multiprocessing
 import os
 import sys
+import warnings
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+import joblib
 from tqdm import tqdm
 
 from fanogan_tf.data.oct import reading, volume_cache
@@ -101,29 +101,28 @@ def prepare_all(
 def _prepare_missing(missing: dict[Path, VolumeFile | Phantom], settings: Preparation, skip_unreadable: bool) -> dict[str, str]:
     """Returns name -> message of what was skipped."""
     problems = {}
-    workers = min(len(missing), os.cpu_count() or 1)
-    # Processes, as the minimum cut holds Python's lock; started afresh, as TensorFlow does not survive a fork.
-    with (
-        tqdm(total=len(missing), desc="Preparing volumes", unit="volume", file=sys.stderr) as bar,
-        ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool,
-    ):
-        pending = {pool.submit(_prepare_one, entry, source, settings): source for entry, source in missing.items()}
-        try:
-            for done in as_completed(pending):
-                try:
-                    done.result()
-                except UserError as error:
-                    if not skip_unreadable:
-                        raise
-                    problems[pending[done].name] = str(error)
-                bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    # Processes, as the minimum cut holds Python's lock.
+    parallel = joblib.Parallel(n_jobs=min(len(missing), os.cpu_count() or 1), return_as="generator_unordered")
+    finished = parallel(joblib.delayed(_prepare_one)(entry, source, settings) for entry, source in missing.items())
+    with tqdm(total=len(missing), desc="Preparing volumes", unit="volume", file=sys.stderr) as bar:
+        for name, message in finished:
+            if message and not skip_unreadable:
+                with warnings.catch_warnings(action="ignore"):  # joblib tells that the other volumes were broken off.
+                    finished.close()
+                raise UserError(message)
+            if message:
+                problems[name] = message
+            bar.update()
     return problems
 
 
-def _prepare_one(entry: Path, source: VolumeFile | Phantom, settings: Preparation) -> None:
-    volume_cache.write(entry, prepare(source.make(), settings))
+def _prepare_one(entry: Path, source: VolumeFile | Phantom, settings: Preparation) -> tuple[str, str]:
+    """Returns the volume's name, and what is wrong with it or ""."""
+    try:
+        volume_cache.write(entry, prepare(source.make(), settings))
+    except UserError as error:
+        return source.name, str(error)
+    return source.name, ""
 
 
 def _left_out(volume: PreparedVolume) -> str:

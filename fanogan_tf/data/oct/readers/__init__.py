@@ -1,0 +1,1 @@
+"""One module per family of OCT files; each turns a path into a `Volume`."""
