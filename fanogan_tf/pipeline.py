@@ -134,7 +134,7 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     splits = sources.load(options, run.cache)
     run.check_data(splits)
     real, generated = turing.images(detector, splits.validation, count, options.seed)
-    turing.write(folder, *turing.sheet(real, generated, options.seed))
+    turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
 
 

@@ -56,7 +56,7 @@ class RegionCounts:
         Args:
           residual: (B, H, W, 1) in [0, 2].
           mask: (B, H, W, 1), 1 where a pixel is anomalous, 0 elsewhere.
-          kind: (B, H, W, 1) uint8, k where a pixel is of `names[k - 1]`, or None. Lesions of two kinds that touch are two regions.
+          kind: (B, H, W, 1) uint8, k where a pixel is of `names[k - 1]`, or None. Two kinds that touch are two regions.
           names: of the kinds.
           counted: (B, H, W, 1) bool, False where a pixel is neither normal nor anomalous and is left out; None counts all.
 

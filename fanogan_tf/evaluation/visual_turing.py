@@ -40,7 +40,7 @@ def images(detector, normal: ImageSet, count: int, seed: int) -> tuple[np.ndarra
     return real, np.concatenate([detector.generate(z[i : i + _BATCH]) for i in range(0, count, _BATCH)])
 
 
-def sheet(real: np.ndarray, generated: np.ndarray, seed: int) -> tuple[np.ndarray, list[dict]]:
+def sheet(real: np.ndarray, generated: np.ndarray, seed: int, note: str = "") -> tuple[np.ndarray, list[dict]]:
     """Shuffles real and generated images onto one sheet, ten to a row, each under its number.
 
     Both kinds are treated alike: rounded to 8 bits on the same scale, and enlarged by the same whole factor.
@@ -48,6 +48,7 @@ def sheet(real: np.ndarray, generated: np.ndarray, seed: int) -> tuple[np.ndarra
     Args:
       real, generated: (N, H, W, 1) and (M, H, W, 1) in [-1, 1].
       seed: of the order.
+      note: what the data are, above the images.
 
     Returns:
       the sheet, uint8 (rows, columns), and its key: dicts of number, from 1 in reading order, and kind, "real" or "generated".
@@ -60,10 +61,12 @@ def sheet(real: np.ndarray, generated: np.ndarray, seed: int) -> tuple[np.ndarra
     height, width = factor * grey.shape[1], factor * grey.shape[2]
     step_down, step_right = _NUMBER_HEIGHT + height + _GAP, width + _GAP
     rows = -(-len(grey) // COLUMNS)
-    paper = Image.new("L", (COLUMNS * step_right + _GAP, rows * step_down + _GAP), 255)
+    heading = _NUMBER_HEIGHT if note else 0
+    paper = Image.new("L", (COLUMNS * step_right + _GAP, heading + rows * step_down + _GAP), 255)
     pen, font = ImageDraw.Draw(paper), ImageFont.load_default(_NUMBER_SIZE)
+    pen.text((_GAP, heading - 2), note, fill=0, font=font, anchor="ls")
     for place, i in enumerate(order):
-        left, top = _GAP + place % COLUMNS * step_right, _GAP + place // COLUMNS * step_down
+        left, top = _GAP + place % COLUMNS * step_right, heading + _GAP + place // COLUMNS * step_down
         pen.text((left, top + _NUMBER_HEIGHT - 4), str(place + 1), fill=0, font=font, anchor="ls")
         paper.paste(Image.fromarray(np.kron(grey[i], np.ones((factor, factor), np.uint8))), (left, top + _NUMBER_HEIGHT))
     return np.asarray(paper), [{"number": place + 1, "kind": kinds[i]} for place, i in enumerate(order)]

@@ -115,3 +115,11 @@ def test_files(tmp_path):
         # No text chunk or palette that would tell.
         assert image.mode == "L" and not image.info
         np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+def test_a_note_stands_above_the_images_and_moves_them():
+    real, generated = np.full((2, 16, 16, 1), -1.0), np.full((2, 16, 16, 1), -1.0)
+    plain, noted = (visual_turing.sheet(real, generated, 0, note)[0] for note in ("", "synthetic phantom"))
+    added = len(noted) - len(plain)
+    assert added > 0 and noted[:added].min() < 128
+    np.testing.assert_array_equal(noted[added + 4 :], plain[4:])

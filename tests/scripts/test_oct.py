@@ -139,7 +139,9 @@ def broken(folder, kind):
 @pytest.mark.parametrize("kind", ["truncated", "picture", "circle", "noise", "report", "unknown", "missing"])
 def test_unusable_volumes_end_in_one_line_that_names_them(trained, tmp_path, kind):
     path = broken(tmp_path, kind)
-    line = fail("score", f"--run_dir={trained[0]}", f"--images={path}", f"--output={tmp_path / 'o.csv'}", f"--maps={tmp_path / 'm'}")
+    line = fail(
+        "score", f"--run_dir={trained[0]}", f"--images={path}", f"--output={tmp_path / 'o.csv'}", f"--maps={tmp_path / 'm'}"
+    )
     assert line.startswith(str(path)) and "\n" not in line
     assert not (tmp_path / "o.csv").exists() and not (tmp_path / "m").exists()
     if kind == "circle":

@@ -1,7 +1,7 @@
 """The retina cut out and flattened, and the way back (f-AnoGAN, section 3).
 
-The bottom surface becomes the last row of an area of fixed height. A column whose retina is thicker than that is shrunk to it; all
-others are left as they are, with what lies above the retina in the rows that remain.
+The bottom surface becomes the last row of an area of fixed height. A column whose retina is thicker than that is shrunk to it;
+all others are left as they are, with what lies above the retina in the rows that remain.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """`--dataset=oct_phantom`: which synthetic volumes are trained on and tested on. Their seeds and sizes of lesions are fixed here.
 
-The final test set was laid down before anything was trained. Development looks at the development set alone, whose seeds and sizes
-of lesions are others.
+The final test set was laid down before anything was trained. Development looks at the development set alone, whose seeds and
+sizes of lesions are others.
 """
 
 import dataclasses
@@ -22,12 +22,16 @@ _DISEASES = (
 
 @dataclasses.dataclass(frozen=True)
 class _TestSet:
-    """first_seed: of the healthy volumes; the diseased ones follow 500 later. lesion_scales: given out in turn, factors on the typical diameters."""
+    """first_seed: of the healthy volumes; the diseased ones follow 500 later.
+
+    lesion_scales: ranges of the factor on the lesions' typical diameters, given out in turn.
+    """
 
     first_seed: int
     lesion_scales: tuple[tuple[float, float], ...]
 
 
+_NAME = "synthetic_phantom"  # In every table and path, so that nobody takes these eyes for real ones.
 _TRAIN_SEED, _VALIDATION_SEED = 10_000, 20_000
 TEST_SETS = {
     "development": _TestSet(30_000, ((0.8, 1.25),)),
@@ -38,18 +42,19 @@ TEST_SETS = {
 
 def phantoms(options: Options) -> dict[str, list[Phantom]]:
     """The volumes of each split: healthy ones in train and validation, as many healthy as diseased ones in test."""
-    healthy = PhantomSettings(bscans=options.phantom_bscans)
-    chosen = TEST_SETS[options.phantom_test]
-    count = options.phantom_test_volumes
+    chosen, settings = TEST_SETS[options.phantom_test], PhantomSettings(bscans=options.phantom_bscans)
+
+    def healthy(what: str, first_seed: int, count: int) -> list[Phantom]:
+        return [Phantom(first_seed + i, settings, f"{_NAME}/{what}_{i:03d}", 0) for i in range(count)]
+
+    diseased = [
+        Phantom(chosen.first_seed + 500 + i, _diseased(settings, chosen, i), f"{_NAME}/diseased_{i:03d}", 1)
+        for i in range(options.phantom_test_volumes)
+    ]
     return {
-        "train": [Phantom(_TRAIN_SEED + i, healthy, f"train/{i:03d}", 0) for i in range(options.phantom_train_volumes)],
-        "validation": [
-            Phantom(_VALIDATION_SEED + i, healthy, f"validation/{i:03d}", 0) for i in range(options.phantom_validation_volumes)
-        ],
-        "test": [Phantom(chosen.first_seed + i, healthy, f"test/healthy_{i:03d}", 0) for i in range(count)]
-        + [
-            Phantom(chosen.first_seed + 500 + i, _diseased(healthy, chosen, i), f"test/diseased_{i:03d}", 1) for i in range(count)
-        ],
+        "train": healthy("train", _TRAIN_SEED, options.phantom_train_volumes),
+        "validation": healthy("validation", _VALIDATION_SEED, options.phantom_validation_volumes),
+        "test": healthy("healthy", chosen.first_seed, options.phantom_test_volumes) + diseased,
     }
 
 

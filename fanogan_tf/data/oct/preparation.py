@@ -15,7 +15,7 @@ _LEAST_KNOWN = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """How volumes are prepared. columns: of the areas. height: rows of the areas. surfaces: `graph_cut`, `shortest_path`, `file`."""
+    """How volumes are prepared: columns and height (rows) of the areas; surfaces: `graph_cut`, `shortest_path` or `file`."""
 
     columns: int = 256
     height: int = 128

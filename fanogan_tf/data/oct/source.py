@@ -4,7 +4,7 @@
     ROOT/val_normal/        optional; without it, a share of the volumes of train_normal is held out
     ROOT/test_normal/
     ROOT/test_anomalous/
-    ROOT/test_masks/        optional; for test_anomalous/7.vol: 7.npy, 7.nii or 7.nii.gz. Files that bring their own masks need none.
+    ROOT/test_masks/        optional; for test_anomalous/7.vol: 7.npy, 7.nii or 7.nii.gz; files with masks of their own need none
 
 Training patches lie at random positions, those that are scored on a grid. A patch is anomalous if at least one of its pixels is
 fluid (f-AnoGAN, section 3).

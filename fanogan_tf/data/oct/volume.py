@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-# Kinds of lesion. Those that are fluid make a patch anomalous (f-AnoGAN, section 3); foci are told apart, as nobody's mask has them.
+# Kinds of lesion. Fluid makes a patch anomalous (f-AnoGAN, section 3); foci are told apart, as nobody's mask has them.
 INTRARETINAL_FLUID = "intraretinal_fluid"
 SUBRETINAL_FLUID = "subretinal_fluid"
 DETACHMENT = "pigment_epithelium_detachment"
