@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fanogan_tf.data import dicom
 from fanogan_tf.errors import UserError
 
 _DICOM = (".dcm", ".dicom")
@@ -40,8 +41,6 @@ def read_image(path: Path) -> np.ndarray:
       UserError: the file cannot be read, or holds something else than one image of 8- or 16-bit integers.
     """
     if path.suffix.lower() in _DICOM:
-        from fanogan_tf.data import dicom  # Here, as its readers read images themselves.
-
         return dicom.read_image_dicom(path)
     try:
         # An open file, not its path: given a path, Pillow maps uncompressed TIFFs and garbles those with an orientation.

@@ -1,56 +1,14 @@
-"""DICOM files through pydicom: OCT volumes and X-ray images.
+"""DICOM files through pydicom, and the one image that an X-ray is.
 
-Part 3 of the DICOM standard is the source of everything here: C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.7.6.3
-(pixels), C.8.17.7 and A.52 (ophthalmic tomography).
+Part 3 of the DICOM standard is the source: C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.7.6.3 (pixels).
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf.data.oct.readers.common import EYES, check_raster, distance_between, not_a_raster, positive, require
-from fanogan_tf.data.oct.volume import Volume
 from fanogan_tf.errors import UserError
-
-OCT_STORAGE = "1.2.840.10008.5.1.4.1.1.77.1.5.4"  # Ophthalmic Tomography Image Storage
-
-
-def read_volume_dicom(path: Path, name: str) -> Volume:
-    """Reads a multi-frame OCT object.
-
-    Frames keep the file's order. The distance between B-scans comes from the frames' positions, without them from
-    SpacingBetweenSlices, then SliceThickness; sizes that the file does not give are NaN.
-
-    Returns:
-      data uint8 or uint16 as stored (MONOCHROME1 inverted, signed values moved up to begin at 0).
-
-    Raises:
-      UserError: no DICOM, no Ophthalmic Tomography image, one frame only, circle or star scans, damaged or undecodable pixels.
-    """
-    dataset = _open(path)
-    kind = dataset.get("SOPClassUID", "")
-    if kind != OCT_STORAGE:
-        raise _refused(path, f"{_kind(kind)}: an Ophthalmic Tomography Image is expected")
-    try:
-        if _frames(dataset) < 2:
-            raise not_a_raster(path, "a DICOM of one image")
-        starts, ends = _locations(path, dataset)
-        check_raster(path, starts, ends)
-        data = _unsigned(path, dataset)
-        measures = _group(dataset, 0, "PixelMeasuresSequence") or dataset
-        rows, columns = (measures.get("PixelSpacing") or (None, None))[:2]
-        between = _frame_distance(dataset, len(data))
-        if np.isnan(between):
-            between = positive(measures.get("SpacingBetweenSlices"))
-        if np.isnan(between):
-            between = positive(measures.get("SliceThickness"))
-        anatomy = _group(dataset, 0, "FrameAnatomySequence") or {}
-        eye = anatomy.get("FrameLaterality") or dataset.get("ImageLaterality") or dataset.get("Laterality") or ""
-        return Volume(name=name, data=data, spacing=(between, positive(rows), positive(columns)), eye=EYES.get(str(eye), ""))
-    except UserError:
-        raise
-    except Exception as error:
-        raise _refused(path, error) from error
+from fanogan_tf.extras import require
 
 
 def read_image_dicom(path: Path) -> np.ndarray:
@@ -67,11 +25,11 @@ def read_image_dicom(path: Path) -> np.ndarray:
     Raises:
       UserError: no DICOM, no image in it, several frames, colours, damaged pixels or a compression without its decoder.
     """
-    dataset = _open(path)
+    dataset = open_dicom(path)
     try:
-        if _frames(dataset) > 1:
-            raise _refused(path, f"it holds {_frames(dataset)} frames: one image is expected")
-        stored = _pixels(path, dataset)
+        if frames(dataset) > 1:
+            raise refused(path, f"it holds {frames(dataset)} frames: one image is expected")
+        stored = pixels(path, dataset)
         if stored.ndim == 3:
             share = _grey_of_colour(path, stored) / (2.0 ** int(dataset.BitsStored) - 1.0)
         else:
@@ -82,25 +40,10 @@ def read_image_dicom(path: Path) -> np.ndarray:
     except UserError:
         raise
     except Exception as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
-def _refused(path: Path, reason: object) -> UserError:
-    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return UserError(f"{path}: unreadable DICOM ({' '.join(text.split())[:300]}); mend it, or remove it")
-
-
-def _frames(dataset) -> int:
-    return int(dataset.get("NumberOfFrames") or 1)
-
-
-def _kind(uid: str) -> str:
-    from pydicom.uid import UID
-
-    return UID(str(uid)).name if uid else "an object of no kind"
-
-
-def _open(path: Path):
+def open_dicom(path: Path):
     """The dataset, if it has pixels that can be decoded here."""
     require("pydicom", path)
     import pydicom
@@ -109,16 +52,29 @@ def _open(path: Path):
     try:
         dataset = pydicom.dcmread(path)
     except InvalidDicomError as error:
-        raise _refused(path, "it is no DICOM file") from error
+        raise refused(path, "it is no DICOM file") from error
     except Exception as error:  # Damaged files make pydicom raise nearly anything.
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     if "PixelData" not in dataset:
-        raise _refused(path, f"no image in it: {_kind(dataset.get('SOPClassUID', ''))}, or cut off before its pixels")
+        raise refused(path, f"no image in it: {kind_of(dataset.get('SOPClassUID', ''))}, or cut off before its pixels")
     syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
     if syntax is None:
-        raise _refused(path, "it does not name its transfer syntax")
+        raise refused(path, "it does not name its transfer syntax")
     _require_decoder(path, syntax)
     return dataset
+
+
+def refused(path: Path, reason: object) -> UserError:
+    """The error for a DICOM that is not what is wanted; `reason` may be an exception of a library."""
+    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return UserError(f"{path}: unreadable DICOM ({' '.join(text.split())[:300]}); mend it, or remove it")
+
+
+def kind_of(uid: str) -> str:
+    """The name of a SOP class."""
+    from pydicom.uid import UID
+
+    return UID(str(uid)).name if uid else "an object of no kind"
 
 
 def _require_decoder(path: Path, syntax) -> None:
@@ -127,92 +83,40 @@ def _require_decoder(path: Path, syntax) -> None:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError as error:
-        raise _refused(path, f"compressed as {syntax.name}, which pydicom cannot decode") from error
+        raise refused(path, f"compressed as {syntax.name}, which pydicom cannot decode") from error
     if not decoder.is_available:
         packages = " or ".join(text.partition(" - requires ")[2] or text for text in decoder.missing_dependencies)
-        raise _refused(path, f"compressed as {syntax.name}: install {packages}")
+        raise refused(path, f"compressed as {syntax.name}: install {packages}")
 
 
-def _pixels(path: Path, dataset) -> np.ndarray:
+def pixels(path: Path, dataset) -> np.ndarray:
     """(H, W), (B, H, W) or (H, W, 3) as stored."""
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-        raise _refused(path, "colours of a palette: a grey image is expected")
+        raise refused(path, "colours of a palette: a grey image is expected")
     return dataset.pixel_array
 
 
-def _unsigned(path: Path, dataset) -> np.ndarray:
-    """(B, H, W) uint8 or uint16."""
-    if int(dataset.get("SamplesPerPixel", 1)) != 1:
-        raise _refused(path, "colour frames: grey ones are expected")
-    data = _pixels(path, dataset)
-    lowest, highest = _stored_range(dataset)
-    values = data.astype(np.int64)
-    values = highest - values if dataset.PhotometricInterpretation == "MONOCHROME1" else values - lowest
-    if values.min() < 0 or values.max() > 65535:
-        raise _refused(path, "its values do not fit its BitsStored, or 16 bits")
-    return values.astype(np.uint8 if highest - lowest <= 255 else np.uint16)
+def frames(dataset) -> int:
+    """How many images it holds."""
+    return int(dataset.get("NumberOfFrames") or 1)
 
 
-def _stored_range(dataset) -> tuple[int, int]:
+def stored_range(dataset) -> tuple[int, int]:
+    """The least and the largest value that can be stored."""
     bits = int(dataset.BitsStored)
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if int(dataset.PixelRepresentation) else (0, (1 << bits) - 1)
-
-
-def _group(dataset, frame: int, sequence: str):
-    """The item of a functional group: that of the frame, else the one that all frames share, else None."""
-    for groups, index in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
-        items = dataset.get(groups)
-        found = items[index].get(sequence) if items and index < len(items) else None
-        if found:
-            return found[0]
-    return None
-
-
-def _locations(path: Path, dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Where B-scans begin and end, (B, 2) or (B, 3): on the fundus image, else their directions in space, else NaN."""
-    frames = _frames(dataset)
-    unknown = np.full((frames, 2), np.nan)
-    locations = [_group(dataset, frame, "OphthalmicFrameLocationSequence") for frame in range(frames)]
-    if all(locations):
-        orientations = {str(location.get("OphthalmicImageOrientation", "LINEAR")) for location in locations}
-        if orientations != {"LINEAR"}:
-            raise not_a_raster(
-                path, f"frames that are {' and '.join(sorted(orientations)).lower()}, as of a circle or en-face scan"
-            )
-        corners = [location.get("ReferenceCoordinates") for location in locations]
-        if all(corner is not None and len(corner) == 4 for corner in corners):
-            ends = np.array(corners, np.float64)
-            return ends[:, :2], ends[:, 2:]
-    orientations = [_group(dataset, frame, "PlaneOrientationSequence") for frame in range(frames)]
-    if all(orientations) and all(item.get("ImageOrientationPatient") for item in orientations):
-        along = np.array([item.ImageOrientationPatient[:3] for item in orientations], np.float64)
-        return np.zeros_like(along), along
-    return unknown, unknown
-
-
-def _frame_distance(dataset, frames: int) -> float:
-    """Mean distance in mm of neighbouring frames' positions; NaN if the file does not give them."""
-    positions = [_group(dataset, frame, "PlanePositionSequence") for frame in range(frames)]
-    if not all(position is not None and position.get("ImagePositionPatient") for position in positions):
-        return float("nan")
-    corners = np.array([position.ImagePositionPatient for position in positions], np.float64)
-    orientation = _group(dataset, 0, "PlaneOrientationSequence")
-    along = np.zeros(3)
-    if orientation is not None and orientation.get("ImageOrientationPatient"):
-        along = np.array(orientation.ImageOrientationPatient[:3], np.float64)
-    return distance_between(corners, corners + along)
 
 
 def _grey_of_colour(path: Path, stored: np.ndarray) -> np.ndarray:
     channels = stored.astype(np.int64)
     if channels.shape[-1] != 3 or np.ptp(channels, axis=-1).max() > max(2, 2 * int(stored.max()) // 255):
-        raise _refused(path, "a colour photograph: a grey image is expected")
+        raise refused(path, "a colour photograph: a grey image is expected")
     return channels[..., 1].astype(np.float64)
 
 
 def _shown(dataset, stored: np.ndarray) -> np.ndarray:
     """float64 (H, W): 0 .. 1 between the limits that `read_image_dicom` describes, and beyond them outside of these."""
-    lowest, highest = _stored_range(dataset)
+    lowest, highest = stored_range(dataset)
     values = stored.astype(np.float64)
     if dataset.get("ModalityLUTSequence"):
         values, highest = _look_up(dataset, dataset.ModalityLUTSequence[0], values)

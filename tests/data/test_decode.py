@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from oct_files import write_dicom
 from PIL import Image
 
 from fanogan_tf.data.decode import find_images, read_image
@@ -140,3 +141,9 @@ def test_find_images_follows_links_but_not_in_circles(tmp_path):
     os.symlink(tmp_path / "elsewhere", tmp_path / "root" / "linked")
     os.symlink(tmp_path / "root", tmp_path / "elsewhere" / "back")
     assert find_images(tmp_path / "root") == [tmp_path / "root" / "linked" / "a.png"]
+
+
+def test_dicom_by_its_extension(tmp_path):
+    image = read_image(write_dicom(tmp_path / "chest.dcm", SIXTEEN))
+    np.testing.assert_array_equal(image, SIXTEEN)
+    assert find_images(tmp_path) == [tmp_path / "chest.dcm"]

@@ -6,8 +6,16 @@ import math
 import sys
 from pathlib import Path
 
-from fanogan_tf.data import dicom
-from fanogan_tf.data.oct.readers import bscan_folder, duke, heidelberg_e2e, heidelberg_vol, heidelberg_xml, metaimage, retouch
+from fanogan_tf.data.oct.readers import (
+    bscan_folder,
+    dicom_volume,
+    duke,
+    heidelberg_e2e,
+    heidelberg_vol,
+    heidelberg_xml,
+    metaimage,
+    retouch,
+)
 from fanogan_tf.data.oct.readers.common import unreadable
 from fanogan_tf.data.oct.readers.lesions import read_lesions
 from fanogan_tf.data.oct.volume import Volume
@@ -21,8 +29,8 @@ _READERS = {
     ".e2e": heidelberg_e2e.read,
     ".mat": duke.read,
     ".mhd": retouch.read,
-    ".dcm": dicom.read_volume_dicom,
-    ".dicom": dicom.read_volume_dicom,
+    ".dcm": dicom_volume.read,
+    ".dicom": dicom_volume.read,
 }
 VOLUME_EXTENSIONS: tuple[str, ...] = tuple(_READERS)
 

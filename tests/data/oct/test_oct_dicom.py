@@ -3,7 +3,8 @@ import pytest
 from oct_files import SPACING, sample, star, write_dicom, write_dicom_oct
 from pydicom.dataset import Dataset
 
-from fanogan_tf.data.dicom import read_image_dicom, read_volume_dicom
+from fanogan_tf.data.dicom import read_image_dicom
+from fanogan_tf.data.oct.readers.dicom_volume import read as read_volume_dicom
 from fanogan_tf.data.oct.reading import read_volume
 from fanogan_tf.errors import UserError
 

@@ -24,14 +24,6 @@ def not_a_raster(path: Path, found: str) -> UserError:
     return UserError(f"{path}: {found}; {_RASTER}")
 
 
-def require(module: str, path: Path) -> None:
-    """Raises UserError if the optional library `module` is not installed."""
-    try:
-        __import__(module)
-    except ImportError as error:
-        raise UserError(f"{path}: reading it needs {module}: pip install 'fanogan_tf[oct]'") from error
-
-
 def check_raster(path: Path, starts: np.ndarray, ends: np.ndarray) -> None:
     """Passes B-scans that run side by side.
 

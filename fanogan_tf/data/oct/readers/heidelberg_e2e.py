@@ -17,11 +17,11 @@ from fanogan_tf.data.oct.readers.common import (
     known_surfaces,
     not_a_raster,
     positive,
-    require,
     unreadable,
 )
 from fanogan_tf.data.oct.volume import Volume
 from fanogan_tf.errors import UserError
+from fanogan_tf.extras import require
 
 _OTHER_PATTERNS = {2: "a circle scan", 5: "a radial (star) scan"}  # As in `.vol`; a line scan is one B-scan.
 

@@ -16,11 +16,11 @@ from fanogan_tf.data.oct.readers.common import (
     known_surfaces,
     not_a_raster,
     positive,
-    require,
     unreadable,
 )
 from fanogan_tf.data.oct.volume import Volume
 from fanogan_tf.errors import UserError
+from fanogan_tf.extras import require
 
 _HEADER_BYTES, _SCAN_HEADER_BYTES = 2048, 256
 # Version, sizes, pixel sizes, the fundus image's, field, focus, eye, examination time, scan pattern, B-scan header size.

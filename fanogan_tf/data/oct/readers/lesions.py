@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf.data.oct.readers.common import require
 from fanogan_tf.data.oct.volume import FLUID, Volume
 from fanogan_tf.errors import UserError
+from fanogan_tf.extras import require
 
 _CODES = "use 0 for none and 1, 2, 3 for intraretinal fluid, subretinal fluid, detachment, or 0 and 255 for any fluid"
 
