@@ -47,5 +47,5 @@ def test_the_core_works_without_the_extra_and_says_what_needs_it(tmp_path):
 
 def test_what_is_there_is_not_complained_about(tmp_path):
     require("numpy", tmp_path)
-    with pytest.raises(UserError, match="x.vol: reading it needs no_such_library"):
+    with pytest.raises(UserError, match=r"x\.vol: reading it needs no_such_library"):
         require("no_such_library", "x.vol")
