@@ -17,14 +17,15 @@ from PIL import Image
 from fanogan_tf.data.image_stream import ImageStream
 from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.networks.spec import NetworkSpec
 
 
 def peak_after_scoring(folder: Path, count: int) -> float:
     """Scores the first `count` images of `folder` in this process; returns its peak memory in MB."""
     spec = NetworkSpec((28, 28, 1), dim=16, latent_dim=16)
-    detector = Detector(spec, spec.encoder(), spec.generator(), spec.critic(), kappa=1.0)
+    networks = {name: getattr(spec, name)() for name in EncoderDetector.NETWORKS}
+    detector = EncoderDetector(spec, **networks, kappa=1.0)
     detector.calibration = calibrate(np.arange(10.0), "quantile", 0.05)
     images = ImageStream(sorted(folder.iterdir())[:count], spec.image_shape)
     score_table.write(folder.parent / f"{count}.csv", scoring.score_rows(detector, images, batch_size=64))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.networks.spec import NetworkSpec
 
 
@@ -48,10 +48,10 @@ def randomise(network: keras.Model, seed: int) -> None:
             variable.assign(rng.normal(0.0, 0.1, variable.shape))
 
 
-def detector(spec: NetworkSpec, kappa: float = 1.0, seed: int = 0) -> Detector:
+def detector(spec: NetworkSpec, kappa: float = 1.0, seed: int = 0) -> EncoderDetector:
     """A calibrated detector with random weights."""
     keras.utils.set_random_seed(seed)
-    networks = spec.encoder(), spec.generator(), spec.critic()
-    for number, network in enumerate(networks):
+    networks = {name: getattr(spec, name)() for name in EncoderDetector.NETWORKS}
+    for number, network in enumerate(networks.values()):
         randomise(network, seed + number)
-    return Detector(spec, *networks, kappa=kappa, calibration=calibrate(np.arange(10.0), "quantile", 0.05))
+    return EncoderDetector(spec, **networks, kappa=kappa, calibration=calibrate(np.arange(10.0), "quantile", 0.05))

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from fanogan_tf.data.image_size import parse_image_size
-from fanogan_tf.methods import fanogan
+from fanogan_tf.methods import fanogan, recipe, wgan
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options, from_text
 from fanogan_tf.training.encoder import EncoderTraining
@@ -24,12 +24,12 @@ def flagfile(name: str) -> Options:
 
 def spec(options: Options) -> NetworkSpec:
     """The networks that `options` ask for."""
-    return fanogan.network_spec(options, (*parse_image_size(options.image_size), 1))
+    return recipe.network_spec(options, (*parse_image_size(options.image_size), 1))
 
 
 def gan(options: Options) -> WganGp:
     """The GAN phase of `options`."""
-    return fanogan.gan_training(spec(options), options)
+    return wgan.gan_training(spec(options), options)
 
 
 def encoder_training(trained: WganGp, options: Options) -> EncoderTraining:

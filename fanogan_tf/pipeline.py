@@ -16,7 +16,7 @@ from fanogan_tf.data.image_stream import ImageStream
 from fanogan_tf.data.oct import source as oct_source
 from fanogan_tf.data.oct.preparation import PreparedVolume
 from fanogan_tf.data.oct.volume import FLUID
-from fanogan_tf.detection import score_table, scoring, volume_maps, volume_scores
+from fanogan_tf.detection import kinds, score_table, scoring, volume_maps, volume_scores
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.maps import save_maps
 from fanogan_tf.detection.volume_files import save_volume_maps
@@ -54,7 +54,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
 
     `maps`: a folder for pixel maps, "" for none.
     """
-    detector = Detector.load(run.detector, options.mixed_precision)
+    detector = kinds.load(run.detector, options.mixed_precision)
     source, volumes, skipped = _to_be_scored(run, options, images, detector)
     batch_size = scoring.batch_size_for(options.score_batch_size)
     on_batch = {"on_batch": lambda batch, measured: save_maps(Path(maps), batch, measured)} if maps and not volumes else {}
@@ -105,7 +105,7 @@ def evaluate(run: RunDirectory, options: Options) -> str:
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
     splits = sources.load(options, run.cache)
     run.check_data(splits)
-    detector = Detector.load(run.detector)
+    detector = kinds.load(run.detector)
     metrics = report.write_report(
         run.report,
         table,
@@ -130,7 +130,7 @@ def _volume_metrics(run: RunDirectory, options: Options, detector: Detector, vol
 
 def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int) -> str:
     """Writes sheet.png and key.csv of `count` held-out normal images and as many generated ones; returns what to print."""
-    detector = Detector.load(run.detector)
+    detector = kinds.load(run.detector)
     splits = sources.load(options, run.cache)
     run.check_data(splits)
     real, generated = turing.images(detector, splits.validation, count, options.seed)

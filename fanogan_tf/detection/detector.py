@@ -10,111 +10,89 @@ import tensorflow as tf
 
 from fanogan_tf import files
 from fanogan_tf.detection.calibration import Calibration
-from fanogan_tf.detection.scores import anomaly_score, pixel_map
-from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.networks.variables import tf_variables
-from fanogan_tf.training.losses import mean_square
 
-_SETTINGS = "detector.json"
+SETTINGS_FILE = "detector.json"
 _WEIGHTS = "weights"
 
 
 class Detector:
-    """Encoder, generator, critic and calibration.
+    """What all methods share; a subclass says in `compute` how it measures.
 
     All networks run in inference mode: the score of an image depends on that image alone.
+
+    KIND: name of the subclass in files. NETWORKS: names of its networks; each is an attribute, and the method of `NetworkSpec`
+    of that name makes it. SETTINGS: names of its numbers, attributes as well. RESTORES: whether it measures reconstruction and
+    residual.
     """
 
-    def __init__(
-        self,
-        spec: NetworkSpec,
-        encoder: keras.Model,
-        generator: keras.Model,
-        critic: keras.Model,
-        *,
-        kappa: float,
-        calibration: Calibration | None = None,
-    ):
+    KIND: str
+    NETWORKS: tuple[str, ...]
+    SETTINGS: tuple[str, ...] = ()
+    RESTORES: bool = True
+
+    def __init__(self, spec: NetworkSpec, *, calibration: Calibration | None = None, **parts: keras.Model | float):
+        """`parts`: the networks and settings by their names."""
+        if parts.keys() != {*self.NETWORKS, *self.SETTINGS}:
+            raise TypeError(f"{self.KIND}: needs {', '.join((*self.NETWORKS, *self.SETTINGS))}, not {', '.join(parts)}")
+        for name, part in parts.items():
+            setattr(self, name, part)
         self.spec = spec
-        self.encoder = encoder
-        self.generator = generator
-        self.critic = critic
-        self.kappa = kappa
         self.calibration = calibration
         self.latent_dim = spec.latent_dim
         images = tf.TensorSpec((None, *spec.image_shape), tf.float32)
-        self._measure = tf.function(self._compute, input_signature=[images])
-        self._generate = tf.function(
-            lambda z: generator(z, training=False), input_signature=[tf.TensorSpec((None, spec.latent_dim), tf.float32)]
-        )
+        self._measure = tf.function(self.compute, input_signature=[images])
+
+    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What `measure` returns, from and as tensors; in a graph, for any batch size."""
+        raise NotImplementedError
 
     def measure(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Scores images (B, H, W, 1) in [-1, 1].
 
         Returns:
-          score A, image_residual A_R, feature_residual A_D, latent_distance 1/d ||E(x) - E(G(E(x)))||^2: each (B,).
-          reconstruction G(E(x)) in [-1, 1] and residual |x - G(E(x))| in [0, 2]: (B, H, W, 1). latent E(x): (B, latent_dim).
+          score (B,), higher is more anomalous; and of the following what the method has:
+          image_residual, feature_residual, latent_distance: each (B,).
+          reconstruction in [-1, 1] and residual in [0, 2]: (B, H, W, 1). latent: (B, latent_dim).
         """
         return {name: value.numpy() for name, value in self._measure(tf.convert_to_tensor(images, tf.float32)).items()}
 
+    @property
+    def can_generate(self) -> bool:
+        """Whether `generate` makes images."""
+        return "generator" in self.NETWORKS
+
     def generate(self, z: np.ndarray) -> np.ndarray:
-        """G(z): (B, latent_dim) -> (B, H, W, 1) in [-1, 1]."""
+        """G(z): (B, latent_dim) -> (B, H, W, 1) in [-1, 1]; only where `can_generate`."""
+        if not hasattr(self, "_generate"):
+            signature = [tf.TensorSpec((None, self.latent_dim), tf.float32)]
+            self._generate = tf.function(lambda z: self.generator(z, training=False), input_signature=signature)
         return self._generate(tf.convert_to_tensor(z, tf.float32)).numpy()
 
-    def _compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        latent = self.encoder(images, training=False)
-        restored = self.generator(latent, training=False)
-        # One pass of the critic over both halves: the same values, better filled kernels.
-        features, restored_features = tf.split(self.critic(tf.concat([images, restored], axis=0))[1], 2)
-        image_residual = mean_square(images - restored)
-        feature_residual = mean_square(features - restored_features)
-        return {
-            "score": anomaly_score(image_residual, feature_residual, self.kappa),
-            "image_residual": image_residual,
-            "feature_residual": feature_residual,
-            "latent_distance": mean_square(latent - self.encoder(restored, training=False)),
-            "reconstruction": restored,
-            "residual": pixel_map(images, restored),
-            "latent": latent,
-        }
-
-    def _checkpoint(self) -> tf.train.Checkpoint:
-        networks = {"encoder": self.encoder, "generator": self.generator, "critic": self.critic}
-        return tf.train.Checkpoint(**{name: tf_variables(network) for name, network in networks.items()})
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """All variables of all networks."""
+        return tf.train.Checkpoint(**{name: tf_variables(getattr(self, name)) for name in self.NETWORKS})
 
     def save(self, folder: Path) -> None:
         """Writes the calibrated detector as `folder`, in place of what was there; never half."""
         settings = {
+            "kind": self.KIND,
             "networks": dataclasses.asdict(self.spec),
-            "kappa": self.kappa,
+            "settings": {name: getattr(self, name) for name in self.SETTINGS},
             "calibration": self.calibration.to_json(),
         }
         with files.whole_folder(folder) as temporary:
-            self._checkpoint().write(str(temporary / _WEIGHTS))
-            (temporary / _SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
+            self.checkpoint().write(str(temporary / _WEIGHTS))
+            (temporary / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path, precision: str = "") -> "Detector":
-        """The reverse of `save`. `precision`: arithmetic to score in, see `NetworkSpec`; "" is that of the training.
-
-        Raises:
-          UserError: there is no detector in `folder`.
-        """
-        path = Path(folder) / _SETTINGS
-        if not path.is_file():
-            raise UserError(f"{folder}: no trained detector here; run scripts/train.py to the end first")
-        settings = json.loads(path.read_text(encoding="utf-8"))
+    def from_settings(cls, settings: dict, folder: Path, precision: str = "") -> "Detector":
+        """The reverse of `save`; see `kinds.load`."""
         networks = settings["networks"]
         networks |= {"image_shape": tuple(networks["image_shape"]), "precision": precision or networks["precision"]}
         spec = NetworkSpec(**networks)
-        detector = cls(
-            spec,
-            spec.encoder(),
-            spec.generator(),
-            spec.critic(),
-            kappa=settings["kappa"],
-            calibration=Calibration.from_json(settings["calibration"]),
-        )
-        detector._checkpoint().read(str(Path(folder) / _WEIGHTS)).assert_existing_objects_matched()
+        parts = {name: getattr(spec, name)() for name in cls.NETWORKS}
+        detector = cls(spec, calibration=Calibration.from_json(settings["calibration"]), **parts, **settings["settings"])
+        detector.checkpoint().read(str(Path(folder) / _WEIGHTS)).assert_existing_objects_matched()
         return detector

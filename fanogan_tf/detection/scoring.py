@@ -1,11 +1,14 @@
 """Every image of a source through the detector, batch by batch: memory does not grow with their number."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from fanogan_tf.detection.detector import Detector
+
+TERMS = ("image_residual", "feature_residual", "latent_distance")  # NaN where a method has no such term.
 
 
 def batch_size_for(asked: int) -> int:
@@ -43,8 +46,6 @@ def score_rows(
                     "score": measured["score"][i],
                     "probability": probability[i],
                     "anomalous": anomalous[i],
-                    "image_residual": measured["image_residual"][i],
-                    "feature_residual": measured["feature_residual"][i],
-                    "latent_distance": measured["latent_distance"][i],
+                    **{term: measured[term][i] if term in measured else math.nan for term in TERMS},
                 }
             bar.update(len(batch["name"]))

@@ -35,7 +35,7 @@ def write_report(
     Args:
       folder: becomes the report.
       table: the test images' scores.
-      detector: has measure, generate, latent_dim and calibration.threshold.
+      detector: has measure, RESTORES, calibration.threshold and, where it can_generate, generate and latent_dim.
       test: the test images, with masks where pixel figures are wanted.
       timing: seconds and images_per_second of the scoring; None or missing where not measured.
       facts: settings to show on the page.
@@ -98,8 +98,8 @@ def check_scores(table: ScoreTable, threshold: float) -> None:
 
 
 def count_pixels(detector, test) -> tuple[PixelCounts, RegionCounts] | tuple[None, None]:
-    """Residuals of all test images counted against their masks, in one pass; None where there are no masks."""
-    if test.masks is None:
+    """Residuals of all test images counted against their masks, in one pass; None where there are no masks, or no residuals."""
+    if test.masks is None or not detector.RESTORES:
         return None, None
     pixels, regions = PixelCounts(), RegionCounts()
     for batch in test.batches(_BATCH):
@@ -137,10 +137,12 @@ def draw(
         yield "precision_recall", curves.precision_recall(table.label[known], table.score[known], values, note)
     yield "histogram", distributions.histogram(table, threshold, note)
     yield "boxplot", distributions.boxplot(table, threshold, note)
-    yield "reconstructions", reconstructions.reconstructions(table, positions, detector, test, seed=seed, note=note)
-    labels = np.empty(len(positions), np.int64)
-    labels[positions] = table.label
-    yield "latent_walk", latent_walk.latent_walk(labels, detector, test, seed=seed, note=note)
+    if detector.RESTORES:
+        yield "reconstructions", reconstructions.reconstructions(table, positions, detector, test, seed=seed, note=note)
+    if detector.can_generate:
+        labels = np.empty(len(positions), np.int64)
+        labels[positions] = table.label
+        yield "latent_walk", latent_walk.latent_walk(labels, detector, test, seed=seed, note=note)
     if values.get("pixel"):
         yield "pixel_roc", curves.pixel_roc(pixels.roc_curve(), values["pixel"], note)
 

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from fanogan_tf.detection import kinds
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.networks.variables import tf_variables
@@ -21,11 +22,11 @@ def networks_of(detector):
 @pytest.fixture(scope="module")
 def detector():
     """With every variable at random, and generator and critic frozen as the encoder's training leaves them."""
-    detector = Detector(
+    detector = EncoderDetector(
         SPEC,
-        SPEC.encoder(),
-        SPEC.generator(),
-        SPEC.critic(),
+        encoder=SPEC.encoder(),
+        generator=SPEC.generator(),
+        critic=SPEC.critic(),
         kappa=0.7,
         calibration=calibrate(np.arange(1.0, 20.0), "quantile", 0.05),
     )
@@ -95,7 +96,7 @@ def test_measuring_twice_changes_nothing(detector):
 
 def test_stochastic_clip_scores_are_no_dice_roll():
     spec = NetworkSpec((8, 8, 1), dim=2, latent_dim=3, bound="stochastic_clip")
-    detector = Detector(spec, spec.encoder(), spec.generator(), spec.critic(), kappa=1.0)
+    detector = EncoderDetector(spec, encoder=spec.encoder(), generator=spec.generator(), critic=spec.critic(), kappa=1.0)
     detector.encoder.dense.bias.assign([9.0, -9.0, 0.0])
     first, second = (detector.measure(IMAGES[:, :, :8]) for _ in range(2))
     np.testing.assert_array_equal(first["score"], second["score"])
@@ -110,7 +111,7 @@ def test_generate(detector):
 
 def test_saved_and_loaded(detector, tmp_path):
     detector.save(tmp_path / "detector")
-    loaded = Detector.load(tmp_path / "detector")
+    loaded = kinds.load(tmp_path / "detector")
     for network, other in zip(networks_of(detector), networks_of(loaded), strict=True):
         for one, same in zip(tf_variables(network), tf_variables(other), strict=True):
             np.testing.assert_array_equal(one, same)
@@ -125,13 +126,13 @@ def test_saved_and_loaded(detector, tmp_path):
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_loaded_to_score_in_another_precision(detector, tmp_path, precision):
     detector.save(tmp_path / "detector")
-    loaded = Detector.load(tmp_path / "detector", precision)
+    loaded = kinds.load(tmp_path / "detector", precision)
     assert loaded.encoder.compute_dtype == precision
     for name in ("image_residual", "feature_residual"):
         exact, low = detector.measure(IMAGES)[name], loaded.measure(IMAGES)[name]
         assert low.dtype == np.float32 and not np.array_equal(low, exact)
         np.testing.assert_allclose(low, exact, rtol=0.1, err_msg=name)
-    assert Detector.load(tmp_path / "detector").encoder.compute_dtype == "float32"
+    assert kinds.load(tmp_path / "detector").encoder.compute_dtype == "float32"
 
 
 def test_saved_over_an_old_one(detector, tmp_path):
@@ -161,7 +162,7 @@ def test_half_saved_is_not_saved(detector, tmp_path, monkeypatch):
 def test_nothing_to_load(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(UserError, match=rf"^{folder}: no trained detector here; run scripts/train.py"):
-            Detector.load(folder)
+            kinds.load(folder)
 
 
 def test_missing_variables_are_noticed(detector, tmp_path):
@@ -171,4 +172,4 @@ def test_missing_variables_are_noticed(detector, tmp_path):
     settings["networks"]["image_shape"] = [16, 24, 1]
     (tmp_path / "detector.json").write_text(json.dumps(settings))
     with pytest.raises((AssertionError, ValueError)):
-        Detector.load(tmp_path)
+        kinds.load(tmp_path)

@@ -53,6 +53,8 @@ class FakeTest:
 class FakeDetector:
     """Principal components of the normal images in place of encoder and generator."""
 
+    RESTORES = can_generate = True
+
     def __init__(self, test: FakeTest, latent_dim: int = 4) -> None:
         normal = test.float_images(np.flatnonzero(test.labels == 0)).reshape(-1, np.prod(test.image_shape))
         self._shape, self.latent_dim, self._mean = test.image_shape, latent_dim, normal.mean(axis=0)

@@ -1,0 +1,41 @@
+"""What the training recipes of all methods share."""
+
+import numpy as np
+
+from fanogan_tf.data.splits import Splits
+from fanogan_tf.detection.calibration import calibrate
+from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.scoring import TERMS, batch_size_for
+from fanogan_tf.errors import UserError
+from fanogan_tf.networks.geometry import geometry
+from fanogan_tf.networks.spec import NetworkSpec
+from fanogan_tf.options import Options
+
+
+def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
+    """The networks that `options` ask for, for images (H, W, 1)."""
+    return NetworkSpec(image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
+
+
+def check_images(splits: Splits) -> None:
+    """Raises UserError if the networks cannot make images of that size, or too few are held out to calibrate."""
+    geometry(*splits.train.image_shape[:2])
+    if len(splits.validation) < 2:
+        raise UserError("calibration needs at least two held-out normal images; raise --validation_fraction or add images")
+
+
+def calibrate_detector(detector: Detector, options: Options, splits: Splits) -> None:
+    """Gives the detector its calibration from the held-out normal images, and prints the means of the score's terms."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for batch in splits.validation.batches(batch_size_for(options.score_batch_size)):
+        for name, values in detector.measure(batch["image"]).items():
+            if name in ("score", *TERMS):  # Not the pictures: they would fill the memory.
+                parts.setdefault(name, []).append(values)
+    values = {name: np.concatenate(part) for name, part in parts.items()}
+    detector.calibration = calibrate(values["score"], options.threshold_rule, options.false_positive_rate)
+    names = {"image_residual": "A_R", "feature_residual": "A_D"}
+    means = "".join(f"mean {short} {values[name].mean():.4f}, " for name, short in names.items() if name in values)
+    print(
+        f"calibrated on {len(values['score'])} held-out normal images: {means}threshold {detector.calibration.threshold:.4f}",
+        flush=True,
+    )
