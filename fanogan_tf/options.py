@@ -22,7 +22,11 @@ def _option(default, help, *, choices=None, least=None, most=None, free=False):
 class Options:
     """The settings of one run. Units and meanings are the fields' help texts: `scripts/train.py --help`."""
 
-    method: str = _option("fanogan", "How anomalies are detected.", choices=["fanogan"])
+    method: str = _option(
+        "fanogan",
+        "How anomalies are detected.",
+        choices=["fanogan", "iterative", "critic", "anogan", "ae", "adv_ae", "ali", "ganomaly", "pca", "ocsvm"],
+    )
 
     dataset: str = _option(
         "digits", "Where the images come from.", choices=["digits", "mnist", "fashion_mnist", "folder", "oct", "oct_phantom"]
@@ -59,26 +63,85 @@ class Options:
         "final", "oct_phantom: the frozen test set, or another one for development.", choices=["final", "development"]
     )
 
+    network: str = _option(
+        "auto",
+        "Networks and training of the GAN: ResNets by WGAN-GP, or a DCGAN by the standard GAN losses; auto: dcgan for anogan, "
+        "else resnet.",
+        choices=["auto", "resnet", "dcgan"],
+    )
     dim: int = _option(64, "Base width of the networks: filters of the critic's first convolution.", least=1)
-    latent_dim: int = _option(128, "Size of the latent vector z.", least=1)
+    latent_dim: int = _option(128, "Size of the latent vector z. pca, ocsvm: at most this many components.", least=1)
     bound: str = _option(
         "tanh",
-        "What keeps the encoder's output in range.",
+        "What keeps the encoder's output in range. ali: always linear, as its codes must match z ~ N(0, I).",
         choices=["tanh", "linear", "tanh_3", "tanh_0.5", "clip_0.5", "clip_1", "clip_3", "stochastic_clip"],
     )
     folded: bool = _option(True, "Convolutions computed together with pooling, doubling, normalisation: the same, faster.")
 
     batch_size: int = _option(64, "Images per update.", least=1)
-    iterations: int = _option(20_000, "GAN phase: generator updates, each after --n_critic critic updates.", least=1, free=True)
-    n_critic: int = _option(5, "Critic updates, each on fresh images, per generator update.", least=1)
+    iterations: int = _option(
+        20_000,
+        "GAN phase: generator updates, each after --n_critic critic updates. ae, adv_ae, ali, ganomaly: updates of all.",
+        least=1,
+        free=True,
+    )
+    n_critic: int = _option(
+        5,
+        "Critic updates, each on fresh images, per generator update (adv_ae: per autoencoder update); a DCGAN has one.",
+        least=1,
+    )
     learning_rate: float = _option(
-        1e-4, "GAN phase: Adam's step size for generator and critic (beta_1 0, beta_2 0.9).", least=0.0, free=True
+        1e-4,
+        "GAN phase: Adam's step size for generator and critic (ResNets: beta_1 0, beta_2 0.9; DCGAN: 0.5, 0.999). "
+        "adv_ae, ae, ali: Adam's as well (0, 0.9; 0.9, 0.999; 0.5, 0.999).",
+        least=0.0,
+        free=True,
     )
     gradient_penalty: float = _option(10.0, "Weight of the gradient penalty in the critic's loss.", least=0.0)
+    adversarial_weight: float = _option(
+        1e-3,
+        "adv_ae: weight of -mean D(G(E(x))) beside the mean square error, whose weight is 1. Not from the papers: with an error "
+        "of 0.02 on 64x64 pixels the critic's pull on a restored image is a quarter of the error's.",
+        least=0.0,
+    )
+    gan_from: str = _option("", "GAN phase: take the finished GAN of this run directory instead of training one.")
     encoder_iterations: int = _option(50_000, "Encoder phase: encoder updates.", least=1, free=True)
     encoder_learning_rate: float = _option(5e-5, "Encoder phase: RMSprop's step size (rho 0.9).", least=0.0, free=True)
     encoder_loss: str = _option("izi_f", "What the encoder minimises.", choices=["izi_f", "izi", "ziz", "izi_ziz"])
     kappa: float = _option(1.0, "Weight of the feature residual, in izi_f and in the score A = A_R + kappa A_D.", least=0.0)
+    mapping_start: str = _option(
+        "random",
+        "iterative: where the search for z starts, one random z for all images or what a trained encoder says.",
+        choices=["random", "encoder"],
+    )
+    mapping_steps: int = _option(
+        300, "iterative, anogan: updates of z per image (f-AnoGAN's paper: 300, AnoGAN's: 500).", least=0
+    )
+    mapping_learning_rate: float = _option(
+        0.02, "iterative, anogan: Adam's step size for z, whose coordinates lie in [-1, 1]; the papers give none.", least=0.0
+    )
+    mapping_patience: int = _option(
+        0,
+        "iterative, anogan: an image is done after so many updates that gained less than 0.1 %; 0: never.",
+        least=0,
+    )
+    anogan_variant: str = _option(
+        "anogan",
+        "anogan: the paper's score, or its references: gan_r (the discriminator's output on G(z) instead of its features), p_d "
+        "(its output on the image itself, no mapping).",
+        choices=["anogan", "gan_r", "p_d"],
+    )
+    anogan_lambda: float = _option(
+        0.1, "anogan: lambda in the score A = (1 - lambda) R + lambda D, sums over pixels and features.", least=0.0, most=1.0
+    )
+    ganomaly_adversarial: float = _option(
+        1.0, "ganomaly: weight of the mean square difference of the discriminator's features (Akcay et al. 2018).", least=0.0
+    )
+    ganomaly_contextual: float = _option(50.0, "ganomaly: weight of the mean absolute difference of the pixels.", least=0.0)
+    ganomaly_encoding: float = _option(1.0, "ganomaly: weight of the mean square difference of the encodings.", least=0.0)
+    fit_images: int = _option(
+        10_000, "pca, ocsvm: at most this many training images, drawn by --seed; all are held in memory at once.", least=2
+    )
     denoise: bool = _option(False, "Encoder phase: set 20 % of the encoder's input pixels to 0 at random.")
 
     seed: int = _option(0, "Seed of everything random but the split.", least=0, most=2**31 - 1)
@@ -108,7 +171,7 @@ class Options:
     )
 
 
-_PATHS = ("data_path", "oct_cache")
+_PATHS = ("data_path", "oct_cache", "gan_from")
 FREE = frozenset(f.name for f in dataclasses.fields(Options) if f.metadata["free"])
 
 

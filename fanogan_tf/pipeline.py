@@ -21,6 +21,7 @@ from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.maps import save_maps
 from fanogan_tf.detection.volume_files import save_volume_maps
 from fanogan_tf.detection.volume_scores import VolumeScores
+from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import report
 from fanogan_tf.evaluation import visual_turing as turing
 from fanogan_tf.evaluation.volumes import volume_metrics
@@ -35,10 +36,18 @@ _DATA_FACTS = {"folder": ("patches",), "oct": _OCT_FACTS, "oct_phantom": (*_PHAN
 
 
 def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> None:
-    """Trains `options.method` in `run`: one of its phases, or "all". `overwrite`: delete the run that is there."""
+    """Trains `options.method` in `run`: one of its phases, or "all". `overwrite`: delete the run that is there.
+
+    Raises:
+      UserError: the method has no such phase; or what its `check` and `train` raise.
+    """
+    method = METHODS[options.method]
+    if phase not in (*method.PHASES, "all"):
+        raise UserError(
+            f"--phase={phase}: --method={options.method} has no such phase; it has {', '.join(method.PHASES)} (or all)"
+        )
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
-    method = METHODS[options.method]
     phases = method.PHASES if phase == "all" else (phase,)
     splits = sources.load(options, run.cache)
     # All that can be said against it is said before anything that is there is changed.

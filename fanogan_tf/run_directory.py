@@ -32,13 +32,17 @@ class RunDirectory:
         self.flags = self.path / "flags.txt"
         self.data = self.path / "data.json"
         self.cache = self.path / "cache"
-        self.gan = self.path / "gan"
-        self.encoder = self.path / "encoder"
+        self.gan = self.phase("gan")
+        self.encoder = self.phase("encoder")
         self.detector = self.path / "detector"
         self.scores = self.path / "scores.csv"
         self.volume_scores = self.path / "scores.volumes.csv"
         self.timing = self.path / "scoring.json"
         self.report = self.path / "report"
+
+    def phase(self, name: str) -> Path:
+        """Where a phase of training keeps its checkpoints, logs and samples."""
+        return self.path / name
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from fanogan_tf.networks.variables import tf_variables
 
 SETTINGS_FILE = "detector.json"
 _WEIGHTS = "weights"
+_ARRAYS = "arrays.npz"
 
 
 class Detector:
@@ -23,21 +24,23 @@ class Detector:
     All networks run in inference mode: the score of an image depends on that image alone.
 
     KIND: name of the subclass in files. NETWORKS: names of its networks; each is an attribute, and the method of `NetworkSpec`
-    of that name makes it. SETTINGS: names of its numbers, attributes as well. RESTORES: whether it measures reconstruction and
-    residual.
+    of that name makes it. SETTINGS: names of its numbers, attributes as well. ARRAYS: names of its arrays, attributes of type
+    tf.Tensor. RESTORES: whether it measures reconstruction and residual.
     """
 
     KIND: str
     NETWORKS: tuple[str, ...]
     SETTINGS: tuple[str, ...] = ()
+    ARRAYS: tuple[str, ...] = ()
     RESTORES: bool = True
 
-    def __init__(self, spec: NetworkSpec, *, calibration: Calibration | None = None, **parts: keras.Model | float):
-        """`parts`: the networks and settings by their names."""
-        if parts.keys() != {*self.NETWORKS, *self.SETTINGS}:
-            raise TypeError(f"{self.KIND}: needs {', '.join((*self.NETWORKS, *self.SETTINGS))}, not {', '.join(parts)}")
+    def __init__(self, spec: NetworkSpec, *, calibration: Calibration | None = None, **parts: keras.Model | float | np.ndarray):
+        """`parts`: the networks, settings and arrays by their names."""
+        needed = (*self.NETWORKS, *self.SETTINGS, *self.ARRAYS)
+        if parts.keys() != set(needed):
+            raise TypeError(f"{self.KIND}: needs {', '.join(needed)}, not {', '.join(parts)}")
         for name, part in parts.items():
-            setattr(self, name, part)
+            setattr(self, name, tf.constant(part) if name in self.ARRAYS else part)
         self.spec = spec
         self.calibration = calibration
         self.latent_dim = spec.latent_dim
@@ -84,6 +87,8 @@ class Detector:
         }
         with files.whole_folder(folder) as temporary:
             self.checkpoint().write(str(temporary / _WEIGHTS))
+            if self.ARRAYS:
+                np.savez(temporary / _ARRAYS, **{name: getattr(self, name).numpy() for name in self.ARRAYS})
             (temporary / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
 
     @classmethod
@@ -93,6 +98,9 @@ class Detector:
         networks |= {"image_shape": tuple(networks["image_shape"]), "precision": precision or networks["precision"]}
         spec = NetworkSpec(**networks)
         parts = {name: getattr(spec, name)() for name in cls.NETWORKS}
+        if cls.ARRAYS:
+            with np.load(Path(folder) / _ARRAYS, allow_pickle=False) as arrays:
+                parts |= {name: arrays[name] for name in cls.ARRAYS}
         detector = cls(spec, calibration=Calibration.from_json(settings["calibration"]), **parts, **settings["settings"])
         detector.checkpoint().read(str(Path(folder) / _WEIGHTS)).assert_existing_objects_matched()
         return detector

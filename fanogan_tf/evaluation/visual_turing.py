@@ -22,7 +22,7 @@ def images(detector, normal: ImageSet, count: int, seed: int) -> tuple[np.ndarra
     """`count` real images and as many generated ones, each (count, H, W, 1) in [-1, 1].
 
     Args:
-      detector: generates G(z), z ~ N(0, I).
+      detector: generates G(z); z is drawn from `detector.spec.prior`, which the generator was trained on.
       normal: normal images that nothing was trained on, of which the real ones are drawn, each once at most.
       count: images of each kind.
       seed: of both choices.
@@ -36,7 +36,9 @@ def images(detector, normal: ImageSet, count: int, seed: int) -> tuple[np.ndarra
         )
     random = np.random.default_rng([seed, 0])
     real = normal.float_images(np.sort(random.choice(len(normal), count, replace=False)))
-    z = random.standard_normal((count, detector.latent_dim)).astype(np.float32)
+    shape = (count, detector.latent_dim)
+    z = random.uniform(-1.0, 1.0, shape) if detector.spec.prior == "uniform" else random.standard_normal(shape)
+    z = z.astype(np.float32)
     return real, np.concatenate([detector.generate(z[i : i + _BATCH]) for i in range(0, count, _BATCH)])
 
 

@@ -1,4 +1,4 @@
-"""f-AnoGAN (Schlegl et al. 2019): a WGAN-GP on normal images, then an encoder against it, then a calibration."""
+"""f-AnoGAN (Schlegl et al. 2019): a GAN on normal images (WGAN-GP), then an encoder against it, then a calibration."""
 
 import keras
 import numpy as np
@@ -7,13 +7,15 @@ import tensorflow as tf
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.errors import UserError
+from fanogan_tf.methods.gan_from import check_gan_from, gan_seconds, gan_step, kept_options
 from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
-from fanogan_tf.methods.wgan import gan_training, train_gan
+from fanogan_tf.methods.wgan import gan_training, restore_gan, train_gan
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, samples
-from fanogan_tf.training.checkpointing import Checkpoints, saved_seconds, saved_step
+from fanogan_tf.training.checkpointing import saved_seconds, saved_step
+from fanogan_tf.training.dcgan import Dcgan
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.phase import run_phase
 from fanogan_tf.training.wgan_gp import WganGp
@@ -26,18 +28,21 @@ def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
 
     Raises:
       UserError: the networks cannot make images of that size; too few are held out; the encoder's turn has come but the GAN is
-        not finished; or the GAN is to be trained on under an encoder that was trained against it.
+        not finished; the GAN is to be trained on under an encoder that was trained against it; or what `check_gan_from` says.
     """
     check_images(splits)
-    trained = 0 if overwrite else saved_step(run.gan / "checkpoints")
+    check_gan_from(run, options, splits)
+    trained = gan_step(run, options) if options.gan_from or not overwrite else 0
     if "gan" not in phases and trained < options.iterations:
         raise UserError(
             f"--phase=encoder: the GAN in {run.gan} is at iteration {trained} of {options.iterations}; run --phase=gan first"
         )
-    if not overwrite and saved_step(run.encoder / "checkpoints") and trained != options.iterations:
+    # Another run's GAN may have been trained on since: which one the encoder knows, this run's options tell.
+    known = kept_options(run).iterations if options.gan_from else trained
+    if not overwrite and saved_step(run.encoder / "checkpoints") and known != options.iterations:
         raise UserError(
             f"--iterations={options.iterations}: the encoder in {run.encoder} was trained against the GAN at iteration "
-            f"{trained}; to train the GAN differently, take another --run_dir or --overwrite"
+            f"{known}; to train the GAN differently, take another --run_dir or --overwrite"
         )
 
 
@@ -52,8 +57,8 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     if "gan" in phases:
         train_gan(gan, run, options, splits)
     if "encoder" in phases:
-        Checkpoints(gan, run.gan / "checkpoints").restore()
-        encoder = _train_encoder(gan, spec, run, options, splits)
+        restore_gan(gan, run, options)
+        encoder = train_encoder(gan, spec, run, options, splits)
         detector = EncoderDetector(spec, encoder=encoder, generator=gan.generator, critic=gan.critic, kappa=options.kappa)
         calibrate_detector(detector, options, splits)
         detector.save(run.detector)
@@ -61,10 +66,10 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:
     """How long each phase was trained, by its name."""
-    return {phase: saved_seconds(folder / "checkpoints") for phase, folder in zip(PHASES, (run.gan, run.encoder), strict=True)}
+    return {"gan": gan_seconds(run), "encoder": saved_seconds(run.encoder / "checkpoints")}
 
 
-def encoder_training(gan: WganGp, spec: NetworkSpec, options: Options) -> EncoderTraining:
+def encoder_training(gan: WganGp | Dcgan, spec: NetworkSpec, options: Options) -> EncoderTraining:
     """Phase 2, compiled, against the networks of `gan`, which it freezes."""
     # Seeded anew: the encoder's first weights must not depend on whether the GAN was trained in this process.
     keras.utils.set_random_seed(options.seed + 1)
@@ -76,12 +81,14 @@ def encoder_training(gan: WganGp, spec: NetworkSpec, options: Options) -> Encode
         weights=losses.encoder_weights(options.encoder_loss, options.kappa),
         denoise=options.denoise,
         seed=options.seed,
+        prior=spec.prior,
     )
     training.compile(keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9), jit_compile=options.jit_compile)
     return training
 
 
-def _train_encoder(gan: WganGp, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> keras.Model:
+def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> keras.Model:
+    """Trains the encoder against the networks of `gan` in `run.encoder`, from where it stopped; returns it."""
     training = encoder_training(gan, spec, options)
     encoder = training.encoder
     some = splits.validation.float_images(np.arange(min(16, len(splits.validation)) // 2 * 2))

@@ -14,12 +14,20 @@ from fanogan_tf.options import Options
 
 def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
     """The networks that `options` ask for, for images (H, W, 1)."""
-    return NetworkSpec(image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
+    network = ("dcgan" if options.method == "anogan" else "resnet") if options.network == "auto" else options.network
+    return NetworkSpec(
+        image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision, network
+    )
 
 
 def check_images(splits: Splits) -> None:
     """Raises UserError if the networks cannot make images of that size, or too few are held out to calibrate."""
     geometry(*splits.train.image_shape[:2])
+    check_held_out(splits)
+
+
+def check_held_out(splits: Splits) -> None:
+    """Raises UserError if too few images are held out to calibrate."""
     if len(splits.validation) < 2:
         raise UserError("calibration needs at least two held-out normal images; raise --validation_fraction or add images")
 

@@ -11,8 +11,8 @@ class BatchNormalization(layers.BatchNormalization):
     The same function as the library's layer, by TensorFlow's fused kernel, whose sums are float32 in any precision.
     """
 
-    def __init__(self):
-        super().__init__(momentum=0.99, epsilon=1e-3)
+    def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3):
+        super().__init__(momentum=momentum, epsilon=epsilon)
 
     def call(self, x, training=False, mask=None):
         if not (training and self.trainable):

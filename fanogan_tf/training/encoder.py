@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from fanogan_tf.networks import latent
 from fanogan_tf.training import losses
 from fanogan_tf.training.optimization import descend, loss_scaled
 from fanogan_tf.training.randomness import key
@@ -26,8 +27,12 @@ class EncoderTraining(keras.Model):
         weights: dict[str, float],
         denoise: bool,
         seed: int,
+        prior: str = "normal",
     ):
-        """`weights`: the loss terms in use and their weights, see `losses.encoder_weights`."""
+        """`weights`: the loss terms in use and their weights, see `losses.encoder_weights`.
+
+        `prior`: what the generator's z is drawn from, see `latent.draw`.
+        """
         super().__init__(name="encoder_training")
         self.encoder = encoder
         self.generator = generator
@@ -39,6 +44,7 @@ class EncoderTraining(keras.Model):
         self.term_weights = weights
         self.denoise = denoise
         self.seed = seed
+        self.prior = prior
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
     def compile(self, optimizer, **kwargs):
@@ -68,7 +74,7 @@ class EncoderTraining(keras.Model):
             difference = self.critic(images)[1] - self.critic(restored)[1]
             terms["feature"] = tf.reduce_mean(losses.mean_square(difference))
         if "ziz" in self.term_weights:
-            z = tf.random.stateless_normal([tf.shape(images)[0], self.latent_dim], key(self.seed, self.step, 1))
+            z = latent.draw(self.prior, [tf.shape(images)[0], self.latent_dim], key(self.seed, self.step, 1))
             generated = self.generator(z, training=False)
             recovered = self.encoder(self._noisy(generated), training=True, seed=key(self.seed, self.step, 2))
             terms["ziz"] = tf.reduce_mean(losses.mean_square(z - recovered))

@@ -5,21 +5,22 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf import sheets
+from fanogan_tf.networks import latent
 from fanogan_tf.training.monitoring import Sheet
 from fanogan_tf.training.randomness import key
 
 _STEPS = 10
 
 
-def generated(generator: keras.Model, latent_dim: int, seed: int) -> Sheet:
-    """64 generated images, of the same z every time."""
-    z = tf.random.stateless_normal((64, latent_dim), key(seed, 0))
+def generated(generator: keras.Model, latent_dim: int, seed: int, prior: str = "normal") -> Sheet:
+    """64 generated images, of the same z every time; `prior`: see `latent.draw`."""
+    z = latent.draw(prior, (64, latent_dim), key(seed, 0))
     return lambda: sheets.tile(generator(z, training=False).numpy(), columns=8)
 
 
-def interpolated(generator: keras.Model, latent_dim: int, seed: int) -> Sheet:
+def interpolated(generator: keras.Model, latent_dim: int, seed: int, prior: str = "normal") -> Sheet:
     """Eight rows, each from one random z straight to another (f-AnoGAN, figure 5, upper half)."""
-    ends = tf.random.stateless_normal((2, 8, latent_dim), key(seed, 1))
+    ends = latent.draw(prior, (2, 8, latent_dim), key(seed, 1))
 
     def draw() -> np.ndarray:
         images = generator(between(ends[0], ends[1]), training=False)

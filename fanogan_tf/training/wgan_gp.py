@@ -1,5 +1,7 @@
 """Phase 1: the Wasserstein GAN with gradient penalty (f-AnoGAN, section 2.1; Gulrajani et al. 2017, algorithm 1)."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -14,11 +16,50 @@ CRITIC_LOGS = ("loss_d", "critic_real", "critic_fake", "wasserstein", "gradient_
 FLOAT16_PENALTY_SCALE = 2.0**7
 
 
+def update_critic(
+    critic: keras.Model, optimizer: keras.optimizers.Optimizer, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, weight: float
+) -> dict[str, tf.Tensor]:
+    """One update of the critic on real and fake images, both (B, H, W, 1); returns `CRITIC_LOGS`.
+
+    `seed`: of the mixtures where the gradient penalty is taken; `weight`: that penalty's.
+    """
+    mixed = losses.interpolated(real, fake, seed)
+    penalty_scale = FLOAT16_PENALTY_SCALE if critic.compute_dtype == "float16" else 1.0
+    with tf.GradientTape() as tape:
+        # Both in one pass: the critic normalises each image by itself, so neighbours change nothing.
+        values, _ = critic(tf.concat([real, fake], axis=0))
+        real_values, fake_values = tf.split(values, 2)
+        penalty = losses.gradient_penalty(lambda images: critic(images)[0], mixed, penalty_scale)
+        loss = losses.critic_loss(real_values, fake_values, penalty, weight)
+    norm = descend(optimizer, tape, loss, critic.trainable_variables)
+    real_mean, fake_mean = tf.reduce_mean(real_values), tf.reduce_mean(fake_values)
+    return {
+        "loss_d": loss,
+        "critic_real": real_mean,
+        "critic_fake": fake_mean,
+        "wasserstein": real_mean - fake_mean,
+        "gradient_penalty": penalty,
+        "gradient_norm_d": norm,
+    }
+
+
+def turns_of_critic(count: int, update: Callable[[tf.Tensor], dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """Calls `update` with the turn's number, `count` times in a row; returns what the last one did, `CRITIC_LOGS`."""
+    # A loop in the graph: unrolled, the update would be traced and optimised `count` times.
+    nothing = dict.fromkeys(CRITIC_LOGS, 0.0)
+    _, logs = tf.while_loop(
+        lambda turn, _: turn < count, lambda turn, _: (turn + 1, update(turn)), (0, nothing), parallel_iterations=1
+    )
+    return dict(logs)
+
+
 class WganGp(keras.Model):
     """One train step = `n_critic` critic updates, each on fresh images, then one generator update.
 
     `fit` on batches of n_critic * batch images (n_critic * B, H, W, 1) in [-1, 1].
     """
+
+    prior = "normal"  # what z is drawn from, see `latent.draw`
 
     def __init__(
         self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, n_critic: int, penalty_weight: float, seed: int
@@ -50,26 +91,9 @@ class WganGp(keras.Model):
         return tf.random.stateless_normal([batch, self.latent_dim], key(self.seed, *indices))
 
     def _update_critic(self, real, step, turn):
-        batch = tf.shape(real)[0]
-        fake = self.generator(self.latent(batch, step, turn, 0), training=True)
-        mixed = losses.interpolated(real, fake, key(self.seed, step, turn, 1))
-        penalty_scale = FLOAT16_PENALTY_SCALE if self.critic.compute_dtype == "float16" else 1.0
-        with tf.GradientTape() as tape:
-            # Both in one pass: the critic normalises each image by itself, so neighbours change nothing.
-            values, _ = self.critic(tf.concat([real, fake], axis=0))
-            real_values, fake_values = tf.split(values, 2)
-            penalty = losses.gradient_penalty(lambda images: self.critic(images)[0], mixed, penalty_scale)
-            loss = losses.critic_loss(real_values, fake_values, penalty, self.penalty_weight)
-        norm = descend(self.optimizers["critic_optimizer"], tape, loss, self.critic.trainable_variables)
-        real_mean, fake_mean = tf.reduce_mean(real_values), tf.reduce_mean(fake_values)
-        return {
-            "loss_d": loss,
-            "critic_real": real_mean,
-            "critic_fake": fake_mean,
-            "wasserstein": real_mean - fake_mean,
-            "gradient_penalty": penalty,
-            "gradient_norm_d": norm,
-        }
+        fake = self.generator(self.latent(tf.shape(real)[0], step, turn, 0), training=True)
+        seed = key(self.seed, step, turn, 1)
+        return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
 
     def _update_generator(self, batch, step):
         z = self.latent(batch, step, self.n_critic, 0)
@@ -82,13 +106,7 @@ class WganGp(keras.Model):
     def train_step(self, images):
         # Parted by a reshape: XLA cannot cut slices whose bounds it learns in the loop.
         parts = tf.reshape(images, (self.n_critic, -1, *images.shape[1:]))
-
-        def turn_of_critic(turn, _):
-            return turn + 1, self._update_critic(parts[turn], self.step, turn)
-
-        # A loop in the graph: unrolled, the update would be traced and optimised n_critic times.
-        nothing = dict.fromkeys(CRITIC_LOGS, 0.0)
-        _, logs = tf.while_loop(lambda turn, _: turn < self.n_critic, turn_of_critic, (0, nothing), parallel_iterations=1)
-        logs = dict(logs) | self._update_generator(tf.shape(parts)[1], self.step)
+        logs = turns_of_critic(self.n_critic, lambda turn: self._update_critic(parts[turn], self.step, turn))
+        logs |= self._update_generator(tf.shape(parts)[1], self.step)
         self.step.assign_add(1)
         return logs

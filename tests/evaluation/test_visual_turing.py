@@ -77,14 +77,14 @@ def _held_out(count: int) -> ImageSet:
     return ImageSet(images, np.zeros(count, np.int64), names, names)
 
 
-def _detector(calls=None):
+def _detector(calls=None, prior="normal"):
     def generate(z):
         assert z.dtype == np.float32 and len(z) <= 16
         if calls is not None:
             calls.append(z)
         return np.zeros((len(z), 4, 4, 1), np.float32)
 
-    return types.SimpleNamespace(latent_dim=50, generate=generate)
+    return types.SimpleNamespace(latent_dim=50, generate=generate, spec=types.SimpleNamespace(prior=prior))
 
 
 def test_real_ones_are_drawn_once_and_codes_are_normal():
@@ -96,6 +96,13 @@ def test_real_ones_are_drawn_once_and_codes_are_normal():
     assert z.shape == (50, 50) and abs(z.mean()) < 0.1 and abs(z.std() - 1) < 0.1
     again, other = (visual_turing.images(_detector(), _held_out(60), 50, seed=seed)[0] for seed in (5, 6))
     assert np.array_equal(real, again) and not np.array_equal(real, other)
+
+
+def test_codes_are_of_the_generators_own_prior():
+    calls = []
+    visual_turing.images(_detector(calls, "uniform"), _held_out(60), 50, seed=5)
+    z = np.concatenate(calls)
+    assert np.abs(z).max() <= 1.0 and abs(z.std() - 1 / np.sqrt(3)) < 0.03
 
 
 def test_more_than_there_are():

@@ -17,6 +17,8 @@ from .helpers import TINY, fail, succeed
         (["--dataset=folder"], ["--data_path"]),
         (["--dataset=mnist", "--data_path=/nowhere/mnist.npz"], ["/nowhere/mnist.npz"]),
         (["--phase=encoder"], ["--phase=encoder", "--phase=gan"]),
+        (["--phase=autoencoder"], ["--phase=autoencoder", "--method=fanogan", "gan, encoder"]),
+        (["--phase=decoder"], ["phase", "gan", "encoder", "autoencoder", "ali", "all"]),
         (["stray"], ["stray"]),
     ],
 )

@@ -1,0 +1,124 @@
+"""The networks of AnoGAN (Schlegl et al. 2017, section 3): a DCGAN (Radford et al. 2016) with 5x5 kernels on grey images.
+
+All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is of 16 bits; what goes in
+and what comes out stays float32.
+"""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from fanogan_tf.networks.geometry import geometry
+from fanogan_tf.networks.normalization import BatchNormalization
+
+KERNEL = 5
+LEAK = 0.2  # slope of the discriminator's leaky relu below 0
+
+
+def first_weights() -> keras.initializers.Initializer:
+    """N(0, 0.02), as DCGAN has it. A new one per layer: an initializer draws its seed once, when it is made."""
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+class StridedConv(layers.Layer):
+    """5x5 convolution that halves the sides, then batch normalisation or, without `normed`, a bias: -> (B, H/2, W/2, filters).
+
+    folded: in inference, batch normalisation is one with the convolution before it: a scaled kernel and a bias.
+    """
+
+    kernel_axes = (0, 1)  # How (in, out) stand in the kernel's last two axes.
+
+    def __init__(self, filters: int, normed: bool, folded: bool):
+        super().__init__()
+        self.filters = filters
+        self.folded = folded
+        # DCGAN's own: the moving averages keep 90 %.
+        self.norm = BatchNormalization(momentum=0.9, epsilon=1e-5) if normed else None
+
+    def build(self, input_shape):
+        channels = (input_shape[-1], self.filters)
+        shape = (KERNEL, KERNEL, *(channels[axis] for axis in self.kernel_axes))
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=first_weights())
+        if self.norm is None:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        else:
+            self.norm.build((None, None, None, self.filters))
+        self.built = True
+
+    def convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(x, kernel, strides=2, padding="SAME")
+
+    def scaled(self, scale: tf.Tensor) -> tf.Tensor:
+        """The kernel, each output channel times its scale (filters,)."""
+        return self.kernel * scale
+
+    def call(self, x, training=False):
+        x = tf.cast(x, self.compute_dtype)
+        if self.norm is None:
+            kernel, shift = self.kernel, self.bias
+        elif training or not self.folded:
+            return self.norm(self.convolve(x, tf.cast(self.kernel, x.dtype)), training=training)
+        else:
+            scale, shift = self.norm.inference_scale_and_shift()
+            kernel = self.scaled(scale)
+        return tf.nn.bias_add(self.convolve(x, tf.cast(kernel, x.dtype)), tf.cast(shift, x.dtype))
+
+
+class FractionallyStridedConv(StridedConv):
+    """The same the other way round, a 5x5 convolution that doubles the sides: -> (B, 2H, 2W, filters)."""
+
+    kernel_axes = (1, 0)
+
+    def convolve(self, x, kernel):
+        shape = tf.stack([tf.shape(x)[0], 2 * x.shape[1], 2 * x.shape[2], self.filters])
+        return tf.nn.conv2d_transpose(x, kernel, shape, strides=2, padding="SAME")
+
+    def scaled(self, scale):
+        return self.kernel * scale[:, None]
+
+
+class Generator(keras.Model):
+    """G: z (B, latent_dim) -> images (B, H, W, 1) in (-1, 1).
+
+    A dense layer, then as many fractionally strided convolutions as the geometry has blocks. The maps that enter them have
+    ..., 4 dim, 2 dim, dim channels, at most 8 dim: 512-256-128-64 for 64x64 images and dim 64. What leaves the last one is the
+    image.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], dim: int, folded: bool = True):
+        super().__init__(name="generator")
+        geo = geometry(*image_shape[:2])
+        first, *rest = geo.up_filters(dim)[1:]
+        self.dense = layers.Dense(geo.base[0] * geo.base[1] * first, use_bias=False, kernel_initializer=first_weights())
+        self.reshape = layers.Reshape((*geo.base, first))
+        self.norm = BatchNormalization(momentum=0.9, epsilon=1e-5)
+        self.blocks = [FractionallyStridedConv(filters, True, folded) for filters in rest]
+        self.conv = FractionallyStridedConv(image_shape[2], False, folded)
+
+    def call(self, z, training=False):
+        x = tf.nn.relu(self.norm(self.reshape(self.dense(z)), training=training))
+        for block in self.blocks:
+            x = tf.nn.relu(block(x, training=training))
+        return tf.tanh(tf.cast(self.conv(x), tf.float32))
+
+
+class Discriminator(keras.Model):
+    """D and its features: images (B, H, W, 1) -> (logits (B,) that an image is real, f(x) (B, n_d)), both float32.
+
+    The generator's mirror image: dim, 2 dim, 4 dim, ... filters, batch normalisation after all convolutions but the first. f is
+    what the last convolution gives, behind its leaky relu (AnoGAN, section 3.1, names the last one): 4 * 4 * 8 dim values.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], dim: int, folded: bool = True):
+        super().__init__(name="critic")
+        filters = geometry(*image_shape[:2]).down_filters(dim)[:-1]
+        self.blocks = [StridedConv(count, i > 0, folded) for i, count in enumerate(filters)]
+        self.flatten = layers.Flatten()
+        self.dense = layers.Dense(1, kernel_initializer=first_weights())
+
+    def call(self, images, training=False):
+        x = images
+        for block in self.blocks:
+            x = tf.nn.leaky_relu(block(x, training=training), LEAK)
+        features = self.flatten(x)
+        return tf.cast(self.dense(features)[:, 0], tf.float32), tf.cast(features, tf.float32)

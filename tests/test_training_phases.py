@@ -1,0 +1,31 @@
+"""Which phases of which method may be asked for."""
+
+import pytest
+
+from fanogan_tf import pipeline
+from fanogan_tf.errors import UserError
+from fanogan_tf.methods import METHODS, PHASES
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
+
+
+def test_phases_are_those_of_all_methods():
+    assert set(PHASES) == {phase for method in METHODS.values() for phase in method.PHASES}
+    assert len(PHASES) == len(set(PHASES)) and "all" not in PHASES
+    assert {"gan", "encoder", "autoencoder", "ali"} <= set(PHASES)
+
+
+@pytest.mark.parametrize(("method", "phase"), [("fanogan", "autoencoder"), ("ae", "gan"), ("ali", "autoencoder")])
+def test_phases_of_other_methods_are_refused(method, phase, tmp_path):
+    its_own = ", ".join(METHODS[method].PHASES)
+    with pytest.raises(UserError, match=rf"^--phase={phase}: --method={method} .*{its_own} \(or all\)$"):
+        pipeline.train(RunDirectory(tmp_path), Options(method=method), phase, overwrite=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_phase_has_its_folder(tmp_path):
+    run = RunDirectory(tmp_path)
+    assert len({run.phase(phase) for phase in PHASES}) == len(PHASES)
+    assert (run.phase("gan"), run.phase("encoder")) == (run.gan, run.encoder) == (tmp_path / "gan", tmp_path / "encoder")
+    others = {run.detector, run.cache, run.report}
+    assert others.isdisjoint(run.phase(phase) for phase in PHASES)
