@@ -133,7 +133,10 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     detector = Detector.load(run.detector)
     splits = sources.load(options, run.cache)
     run.check_data(splits)
-    real, generated = turing.images(detector, splits.validation, count, options.seed)
+    normal = splits.validation
+    if splits.validation_volumes:  # Generated patches lie anywhere; on a grid, their place would give the real ones away.
+        normal = oct_source.random_patches(splits.validation_volumes, normal.image_shape[:2], options.patches, options.seed)
+    real, generated = turing.images(detector, normal, count, options.seed)
     turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
 
