@@ -9,7 +9,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options, from_flags, from_text, to_text
 
 FIELDS = dataclasses.fields(Options)
-OTHER = {str: "a b=c, 'd' #e", int: 7, float: 0.3, bool: True}
+OTHER = {str: "a b=c, 'd' #e", int: 9, float: 0.3, bool: True}
 
 
 def parsed(*arguments):
@@ -25,7 +25,7 @@ def changed(field):
         return field.metadata["choices"][-1]
     if field.type is bool:
         return not field.default
-    return OTHER[field.type] if field.name != "data_path" else "/some where/a=b"
+    return "/some where/a=b" if field.name in ("data_path", "oct_cache") else OTHER[field.type]
 
 
 def test_defaults():
