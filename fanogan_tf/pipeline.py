@@ -64,6 +64,8 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     `maps`: a folder for pixel maps, "" for none.
     """
     detector = kinds.load(run.detector, options.mixed_precision)
+    if maps and not detector.RESTORES:
+        raise UserError(f"--maps={maps}: --method={options.method} restores no images and so has no maps; leave it out")
     source, volumes, skipped = _to_be_scored(run, options, images, detector)
     batch_size = scoring.batch_size_for(options.score_batch_size)
     on_batch = {"on_batch": lambda batch, measured: save_maps(Path(maps), batch, measured)} if maps and not volumes else {}
@@ -131,7 +133,7 @@ def evaluate(run: RunDirectory, options: Options) -> str:
 
 
 def _volume_metrics(run: RunDirectory, options: Options, detector: Detector, volumes: Sequence[PreparedVolume]) -> dict | None:
-    if not volumes:
+    if not volumes or not detector.RESTORES:
         return None
     maps = _area_maps(detector, volumes, options, "measuring")
     return volume_metrics(volumes, maps, volume_scores.read(run.volume_scores), FLUID)
@@ -142,7 +144,10 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     detector = kinds.load(run.detector)
     splits = sources.load(options, run.cache)
     run.check_data(splits)
-    real, generated = turing.images(detector, splits.validation, count, options.seed)
+    normal = splits.validation
+    if splits.validation_volumes:  # Generated patches lie anywhere; on a grid, their place would give the real ones away.
+        normal = oct_source.random_patches(splits.validation_volumes, normal.image_shape[:2], options.patches, options.seed)
+    real, generated = turing.images(detector, normal, count, options.seed)
     turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
 

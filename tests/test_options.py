@@ -9,7 +9,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options, from_flags, from_text, to_text
 
 FIELDS = dataclasses.fields(Options)
-OTHER = {str: "a b=c, 'd' #e", int: 7, float: 0.3, bool: True}
+OTHER = {str: "a b=c, 'd' #e", int: 9, float: 0.3, bool: True}
 
 
 def parsed(*arguments):

@@ -11,12 +11,13 @@ from fanogan_tf.data.image_set import ImageSet
 class Splits:
     """train and validation hold normal images only (label 0); test holds both kinds.
 
-    test_volumes: the `PreparedVolume`s that the test images are patches of; () where they are images of their own.
+    validation_volumes, test_volumes: the `PreparedVolume`s that those images are patches of; () where there are none.
     """
 
     train: ImageSet
     validation: ImageSet
     test: ImageSet
+    validation_volumes: tuple = ()
     test_volumes: tuple = ()
 
 

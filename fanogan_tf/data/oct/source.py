@@ -57,9 +57,10 @@ def load(options: Options, cache_dir: Path) -> Splits:
         if not kept:
             raise UserError(f"--data_path={options.data_path}: no usable volume left for {split}; mend those that were skipped")
     return Splits(
-        train=_random_patches(volumes["train"], size, options.patches, options.split_seed),
+        train=random_patches(volumes["train"], size, options.patches, options.split_seed),
         validation=grid_patches(volumes["validation"], size),
         test=grid_patches(volumes["test"], size),
+        validation_volumes=tuple(volumes["validation"]),
         test_volumes=tuple(volumes["test"]),
     )
 
@@ -141,8 +142,8 @@ def _volumes_below(folder: Path) -> list[Path]:
     return found
 
 
-def _random_patches(volumes: list[PreparedVolume], size: tuple[int, int], count: int, seed: int) -> ImageSet:
-    """`count` patches of each B-scan at random positions."""
+def random_patches(volumes: list[PreparedVolume], size: tuple[int, int], count: int, seed: int) -> ImageSet:
+    """`count` patches of each B-scan at random positions, as they are trained on."""
     places = [
         (number, i, top, left)
         for number, volume in enumerate(volumes)
