@@ -71,7 +71,7 @@ def test_report_on_patches_and_volumes(trained):
 
 
 def test_the_same_scan_in_three_formats(trained, tmp_path):
-    """Each goes through to maps; as data and spacing come back exactly, so do the scores and the maps."""
+    """Each goes through to maps; as data and spacing come back exactly, scores and maps are the same."""
     folder, _ = trained
     volume = write(tmp_path / "a/scan.vol", 78, ILL)
     write_xml(tmp_path / "b", volume.data, spacing=volume.spacing)
@@ -83,8 +83,9 @@ def test_the_same_scan_in_three_formats(trained, tmp_path):
 
     table = score_table.read(output)
     assert set(table.label) == {-1} and np.isfinite(table.score).all()
-    np.testing.assert_array_equal(table.score[:PATCHES], table.score[PATCHES : 2 * PATCHES])
-    np.testing.assert_array_equal(table.score[:PATCHES], table.score[2 * PATCHES :])
+    # But for the last bit, which depends on the place in the batch.
+    for first in (PATCHES, 2 * PATCHES):
+        np.testing.assert_allclose(table.score[first : first + PATCHES], table.score[:PATCHES], rtol=1e-6)
     rows = volume_scores.read(tmp_path / "out/found.volumes.csv")
     assert [(row["patches"], row["left_out"], row["eye"]) for row in rows] == [(PATCHES, 0, "OD")] * 3
 
@@ -94,7 +95,7 @@ def test_the_same_scan_in_three_formats(trained, tmp_path):
     for image in loaded:
         assert image.shape == (128, 320, 3)
         np.testing.assert_allclose(image.header.get_zooms(), (volume.spacing[2], volume.spacing[1], volume.spacing[0]), rtol=1e-6)
-        np.testing.assert_array_equal(image.get_fdata(), loaded[0].get_fdata())
+        np.testing.assert_allclose(image.get_fdata(), loaded[0].get_fdata(), rtol=1e-5, atol=1e-6)
     # The map ends where the retina ends.
     residual, rows, bottom = loaded[0].get_fdata(), np.arange(320)[None, :, None], volume.surfaces["BM"].T[:, None, :]
     assert (residual > 0)[(rows < bottom - 5) & (rows > bottom - 60)].mean() > 0.98
