@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from fanogan_tf.data.image_size import parse_image_size
-from fanogan_tf.methods import fanogan, recipe, wgan
+from fanogan_tf.methods import fanogan, recipe
+from fanogan_tf.methods.gan import gan_training
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options, from_text
 from fanogan_tf.training.encoder import EncoderTraining
@@ -29,7 +30,7 @@ def spec(options: Options) -> NetworkSpec:
 
 def gan(options: Options) -> WganGp:
     """The GAN phase of `options`."""
-    return wgan.gan_training(spec(options), options)
+    return gan_training(spec(options), options)
 
 
 def encoder_training(trained: WganGp, options: Options) -> EncoderTraining:

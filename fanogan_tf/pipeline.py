@@ -93,8 +93,8 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
 def _to_be_scored(run: RunDirectory, options: Options, images: list[Path], detector: Detector) -> tuple:
     """What to score, the volumes that it is cut from (none: ()), and what gets skipped while it is read."""
     if images and options.dataset in sources.OCT:
-        opened = oct_source.open_volumes(images, options, Path(options.oct_cache or run.cache))
-        return opened.images, opened.volumes, opened.skipped
+        volumes, patches = oct_source.open_volumes(images, options, Path(options.oct_cache or run.cache))
+        return patches, volumes, []  # What was skipped has been reported.
     if images:
         stream = ImageStream(images, detector.spec.image_shape, options.skip_unreadable)
         return stream, (), stream.skipped

@@ -18,8 +18,8 @@ class EncoderDetector(Detector):
         """All of `Detector.measure`; latent_distance is 1/d ||E(x) - E(G(E(x)))||^2."""
         latent = self.encoder(images, training=False)
         restored = self.generator(latent, training=False)
-        # One pass of the critic over both halves: the same values, better filled kernels.
-        features, restored_features = tf.split(self.critic(tf.concat([images, restored], axis=0))[1], 2)
+        # One pass over both halves: the same values, better filled kernels.
+        features, restored_features = tf.split(self.features(tf.concat([images, restored], axis=0), tf.tile(latent, [2, 1])), 2)
         image_residual = mean_square(images - restored)
         feature_residual = mean_square(features - restored_features)
         return {
@@ -31,3 +31,7 @@ class EncoderDetector(Detector):
             "residual": pixel_map(images, restored),
             "latent": latent,
         }
+
+    def features(self, images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
+        """f of images that have, or were restored from, the codes `latent`: (B, n)."""
+        return self.critic(images)[1]

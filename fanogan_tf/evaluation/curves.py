@@ -26,7 +26,7 @@ def roc(labels: np.ndarray, scores: np.ndarray, metrics: dict, note: str = "") -
 
 def pixel_roc(curve: tuple[np.ndarray, np.ndarray], metrics: dict, note: str = "") -> Figure:
     """The ROC curve of pixels: `PixelCounts.roc_curve()` and `PixelCounts.result()`."""
-    return _roc_figure(*curve, metrics, "ROC of pixels: residual against the expert mask", note, "pixels")
+    return _roc_figure(*curve, metrics, "ROC of pixels: residual against the mask", note, "pixels")
 
 
 def _roc_figure(

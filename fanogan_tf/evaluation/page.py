@@ -117,7 +117,7 @@ def _pixel(values: dict) -> str:
     pixel = values["pixel"]
     if pixel is None:
         return "<h2>Pixels</h2>\n<p class='missing'>The masks mark no pixel, or all of them, so there are no pixel figures.</p>"
-    text = "Each pixel's residual against the expert mask; sensitivity and specificity at the pixels' own Youden threshold."
+    text = "Each pixel's residual against the mask; sensitivity and specificity at the pixels' own Youden threshold."
     return f"<h2>Pixels</h2>\n<p>{text}</p>\n{_pixel_table(pixel)}\n{_regions(pixel.get('regions'))}"
 
 

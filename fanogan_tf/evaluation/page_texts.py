@@ -68,7 +68,7 @@ CAPTIONS = {
     ),
     "pixel_roc": (
         "ROC curve of pixels",
-        "As the ROC curve above, but each pixel counts for itself: its residual against the expert mask.",
+        "As the ROC curve above, but each pixel counts for itself: its residual against the mask.",
     ),
 }
 

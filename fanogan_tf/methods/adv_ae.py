@@ -9,7 +9,7 @@ from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.joint import joint_seconds, train_jointly
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
+from fanogan_tf.methods.recipe import adam, calibrate_and_save, check_images, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -40,8 +40,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     training = adversarial_training(spec, options)
     train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=options.n_critic + 1, sheets={})
     detector = EncoderDetector(spec, **training.networks, kappa=options.kappa)
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:
@@ -61,9 +60,5 @@ def adversarial_training(spec: NetworkSpec, options: Options) -> AdversarialAuto
         adversarial_weight=options.adversarial_weight,
         seed=options.seed,
     )
-    training.compile(_adam(options), _adam(options), jit_compile=options.jit_compile)
+    training.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
     return training
-
-
-def _adam(options: Options) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(options.learning_rate, beta_1=0.0, beta_2=0.9)

@@ -7,23 +7,16 @@ import keras
 
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.autoencoder_detector import AutoencoderDetector
-from fanogan_tf.methods.joint import joint_seconds, train_jointly
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
+from fanogan_tf.methods.joint import check, joint_seconds, train_jointly
+from fanogan_tf.methods.recipe import calibrate_and_save, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.autoencoder import AutoencoderTraining
 
+__all__ = ["PHASES", "autoencoder_training", "check", "train", "training_seconds"]
+
 PHASES = ("autoencoder",)
-
-
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against `train`, before it changes anything.
-
-    Raises:
-      UserError: the networks cannot make images of that size; or too few are held out.
-    """
-    check_images(splits)
 
 
 def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
@@ -36,8 +29,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     training = autoencoder_training(spec, options)
     train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=1, sheets={})
     detector = AutoencoderDetector(spec, encoder=training.encoder, generator=training.generator)
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:

@@ -10,24 +10,17 @@ import keras
 
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.pair_detector import PairDetector
-from fanogan_tf.methods.joint import joint_seconds, train_jointly
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
+from fanogan_tf.methods.joint import check, joint_seconds, train_jointly
+from fanogan_tf.methods.recipe import adam, calibrate_and_save, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import samples
 from fanogan_tf.training.ali import Ali
 
+__all__ = ["PHASES", "ali_spec", "ali_training", "check", "train", "training_seconds"]
+
 PHASES = ("ali",)
-
-
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against `train`, before it changes anything.
-
-    Raises:
-      UserError: the networks cannot make images of that size; or too few are held out.
-    """
-    check_images(splits)
 
 
 def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
@@ -41,8 +34,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     sheets = {"samples": samples.generated(training.generator, options.latent_dim, options.seed, spec.prior)}
     train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=1, sheets=sheets)
     detector = PairDetector(spec, **training.networks, kappa=options.kappa)
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:
@@ -66,9 +58,5 @@ def ali_training(spec: NetworkSpec, options: Options) -> Ali:
         seed=options.seed,
         prior=spec.prior,
     )
-    training.compile(_adam(options), _adam(options), jit_compile=options.jit_compile)
+    training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
     return training
-
-
-def _adam(options: Options) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(options.learning_rate, beta_1=0.5)

@@ -5,9 +5,9 @@ from fanogan_tf.detection.anogan_detector import AnoganDetector, GanRDetector
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.discriminator_detector import DiscriminatorDetector
 from fanogan_tf.errors import UserError
+from fanogan_tf.methods.gan import gan_training, restore_gan, train_gan
 from fanogan_tf.methods.gan_from import check_gan_from, gan_seconds
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
-from fanogan_tf.methods.wgan import gan_training, restore_gan, train_gan
+from fanogan_tf.methods.recipe import calibrate_and_save, check_images, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -44,8 +44,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     train_gan(gan, run, options, splits)
     restore_gan(gan, run, options)
     detector = _detector(gan, spec, options)
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:

@@ -6,9 +6,9 @@ from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.critic_detector import CriticDetector
 from fanogan_tf.detection.scoring import batch_size_for
+from fanogan_tf.methods.gan import gan_training, restore_gan, train_gan
 from fanogan_tf.methods.gan_from import check_gan_from, gan_seconds
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
-from fanogan_tf.methods.wgan import gan_training, restore_gan, train_gan
+from fanogan_tf.methods.recipe import calibrate_and_save, check_images, network_spec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
@@ -40,8 +40,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     some = chosen(splits.train, options.seed)
     values = critic_values(spec, gan.critic, splits.train, some, batch_size_for(options.score_batch_size))
     detector = CriticDetector(spec, critic=gan.critic, mean=float(np.mean(values)))
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:

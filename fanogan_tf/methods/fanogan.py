@@ -7,9 +7,9 @@ import tensorflow as tf
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.errors import UserError
+from fanogan_tf.methods.gan import gan_training, restore_gan, train_gan
 from fanogan_tf.methods.gan_from import check_gan_from, gan_seconds, gan_step, kept_options
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
-from fanogan_tf.methods.wgan import gan_training, restore_gan, train_gan
+from fanogan_tf.methods.recipe import calibrate_and_save, check_images, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -60,8 +60,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
         restore_gan(gan, run, options)
         encoder = train_encoder(gan, spec, run, options, splits)
         detector = EncoderDetector(spec, encoder=encoder, generator=gan.generator, critic=gan.critic, kappa=options.kappa)
-        calibrate_detector(detector, options, splits)
-        detector.save(run.detector)
+        calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:

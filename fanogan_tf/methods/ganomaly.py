@@ -4,24 +4,17 @@ import keras
 
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.ganomaly_detector import GanomalyDetector
-from fanogan_tf.methods.joint import joint_seconds, train_jointly
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
+from fanogan_tf.methods.joint import check, joint_seconds, train_jointly
+from fanogan_tf.methods.recipe import adam, calibrate_and_save, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.ganomaly import Ganomaly
 from fanogan_tf.training.ganomaly_losses import Weights
 
+__all__ = ["PHASES", "check", "ganomaly_training", "train", "training_seconds"]
+
 PHASES = ("ganomaly",)
-
-
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against `train`, before it changes anything.
-
-    Raises:
-      UserError: the networks cannot make images of that size; or too few are held out.
-    """
-    check_images(splits)
 
 
 def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
@@ -34,8 +27,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     training = ganomaly_training(spec, options)
     train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=1, sheets={})
     detector = GanomalyDetector(spec, **{name: training.networks[name] for name in GanomalyDetector.NETWORKS})
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:
@@ -54,9 +46,5 @@ def ganomaly_training(spec: NetworkSpec, options: Options) -> Ganomaly:
         weights=Weights(options.ganomaly_adversarial, options.ganomaly_contextual, options.ganomaly_encoding),
         seed=options.seed,
     )
-    training.compile(_adam(options), _adam(options), jit_compile=options.jit_compile)
+    training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
     return training
-
-
-def _adam(options: Options) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(options.learning_rate, beta_1=0.5)

@@ -4,9 +4,9 @@ from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.iterative_detector import IterativeDetector, WarmIterativeDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods import fanogan
+from fanogan_tf.methods.gan import gan_training, restore_gan, train_gan
 from fanogan_tf.methods.gan_from import check_gan_from
-from fanogan_tf.methods.recipe import calibrate_detector, check_images, network_spec
-from fanogan_tf.methods.wgan import gan_training, restore_gan, train_gan
+from fanogan_tf.methods.recipe import calibrate_and_save, check_images, network_spec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
@@ -57,8 +57,7 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
         detector = WarmIterativeDetector(spec, encoder=encoder, **parts)
     else:
         detector = IterativeDetector(spec, **parts)
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)
 
 
 def training_seconds(run: RunDirectory) -> dict[str, float]:

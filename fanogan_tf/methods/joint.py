@@ -1,10 +1,11 @@
-"""What ae, adv_ae and ali share: encoder and generator trained together, in one phase."""
+"""What ae, adv_ae, ali and ganomaly share: encoder and generator trained together, in one phase."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.data.splits import Splits
+from fanogan_tf.methods.recipe import check_images
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -12,6 +13,15 @@ from fanogan_tf.training import samples
 from fanogan_tf.training.checkpointing import saved_seconds
 from fanogan_tf.training.monitoring import Sheet
 from fanogan_tf.training.phase import run_phase
+
+
+def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+    """Says what speaks against `train`, before it changes anything.
+
+    Raises:
+      UserError: the networks cannot make images of that size; or too few are held out.
+    """
+    check_images(splits)
 
 
 def train_jointly(

@@ -3,7 +3,7 @@
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.ocsvm_detector import OcsvmDetector
 from fanogan_tf.methods.fit import PHASES, check, fit_once, training_seconds
-from fanogan_tf.methods.recipe import calibrate_detector, network_spec
+from fanogan_tf.methods.recipe import calibrate_and_save, network_spec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.one_class_svm import one_class_svm
@@ -17,5 +17,4 @@ def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     print(f"OCSVM: {len(fit['support_vectors'])} support vectors", flush=True)
     parts = {name: float(fit[name]) if name in OcsvmDetector.SETTINGS else fit[name] for name in fit}
     detector = OcsvmDetector(network_spec(options, splits.train.image_shape), **parts)
-    calibrate_detector(detector, options, splits)
-    detector.save(run.detector)
+    calibrate_and_save(detector, run, options, splits)

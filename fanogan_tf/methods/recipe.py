@@ -1,5 +1,6 @@
 """What the training recipes of all methods share."""
 
+import keras
 import numpy as np
 
 from fanogan_tf.data.splits import Splits
@@ -10,6 +11,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
 
 
 def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
@@ -32,8 +34,13 @@ def check_held_out(splits: Splits) -> None:
         raise UserError("calibration needs at least two held-out normal images; raise --validation_fraction or add images")
 
 
-def calibrate_detector(detector: Detector, options: Options, splits: Splits) -> None:
-    """Gives the detector its calibration from the held-out normal images, and prints the means of the score's terms."""
+def adam(options: Options, beta_1: float, beta_2: float = 0.999) -> keras.optimizers.Optimizer:
+    """Adam with the step size of `options`."""
+    return keras.optimizers.Adam(options.learning_rate, beta_1=beta_1, beta_2=beta_2)
+
+
+def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, splits: Splits) -> None:
+    """What every recipe ends with: calibrates on the held-out normal images, prints their mean terms, fills `run.detector`."""
     parts: dict[str, list[np.ndarray]] = {}
     for batch in splits.validation.batches(batch_size_for(options.score_batch_size)):
         for name, values in detector.measure(batch["image"]).items():
@@ -47,3 +54,4 @@ def calibrate_detector(detector: Detector, options: Options, splits: Splits) -> 
         f"calibrated on {len(values['score'])} held-out normal images: {means}threshold {detector.calibration.threshold:.4f}",
         flush=True,
     )
+    detector.save(run.detector)

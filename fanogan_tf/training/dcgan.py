@@ -3,45 +3,22 @@
 import keras
 import tensorflow as tf
 
-from fanogan_tf.networks import latent
 from fanogan_tf.training import logit_losses
-from fanogan_tf.training.optimization import descend, loss_scaled
-from fanogan_tf.training.randomness import key
+from fanogan_tf.training.gan import GanTraining
+from fanogan_tf.training.optimization import descend
 
 
-class Dcgan(keras.Model):
+class Dcgan(GanTraining):
     """One train step = one discriminator and one generator update, both from the networks as they were before it.
 
     `fit` on batches (B, H, W, 1) in [-1, 1]. `critic` is the discriminator, called as in every GAN here.
     """
 
-    n_critic = 1  # discriminator updates per step
-    prior = "uniform"  # what z is drawn from, see `latent.draw`
+    n_critic = 1
+    prior = "uniform"
 
     def __init__(self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, seed: int):
-        super().__init__(name="dcgan")
-        self.generator = generator
-        self.critic = critic
-        self.networks = {"generator": generator, "critic": critic}
-        self.latent_dim = latent_dim
-        self.seed = seed
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-
-    def compile(self, generator_optimizer, critic_optimizer, **kwargs):
-        super().compile(**kwargs)
-        self.optimizers = {
-            "generator_optimizer": loss_scaled(generator_optimizer, self.generator),
-            "critic_optimizer": loss_scaled(critic_optimizer, self.critic),
-        }
-        self.optimizers["generator_optimizer"].build(self.generator.trainable_variables)
-        self.optimizers["critic_optimizer"].build(self.critic.trainable_variables)
-
-    def call(self, z):
-        return self.critic(self.generator(z, training=False), training=False)[0]
-
-    def latent(self, batch: tf.Tensor, *indices) -> tf.Tensor:
-        """z of the prior: (batch, latent_dim)."""
-        return latent.draw(self.prior, [batch, self.latent_dim], key(self.seed, *indices))
+        super().__init__(generator, critic, name="dcgan", latent_dim=latent_dim, seed=seed)
 
     def train_step(self, images):
         z = self.latent(tf.shape(images)[0], self.step)

@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from fanogan_tf.training import losses
-from fanogan_tf.training.optimization import descend, loss_scaled
+from fanogan_tf.training.gan import GanTraining
+from fanogan_tf.training.optimization import descend
 from fanogan_tf.training.randomness import key
 
 CRITIC_LOGS = ("loss_d", "critic_real", "critic_fake", "wasserstein", "gradient_penalty", "gradient_norm_d")
@@ -53,42 +54,20 @@ def turns_of_critic(count: int, update: Callable[[tf.Tensor], dict[str, tf.Tenso
     return dict(logs)
 
 
-class WganGp(keras.Model):
+class WganGp(GanTraining):
     """One train step = `n_critic` critic updates, each on fresh images, then one generator update.
 
     `fit` on batches of n_critic * batch images (n_critic * B, H, W, 1) in [-1, 1].
     """
 
-    prior = "normal"  # what z is drawn from, see `latent.draw`
+    prior = "normal"
 
     def __init__(
         self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, n_critic: int, penalty_weight: float, seed: int
     ):
-        super().__init__(name="wgan_gp")
-        self.generator = generator
-        self.critic = critic
-        self.networks = {"generator": generator, "critic": critic}
-        self.latent_dim = latent_dim
+        super().__init__(generator, critic, name="wgan_gp", latent_dim=latent_dim, seed=seed)
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
-        self.seed = seed
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-
-    def compile(self, generator_optimizer, critic_optimizer, **kwargs):
-        super().compile(**kwargs)
-        self.optimizers = {
-            "generator_optimizer": loss_scaled(generator_optimizer, self.generator),
-            "critic_optimizer": loss_scaled(critic_optimizer, self.critic),
-        }
-        self.optimizers["generator_optimizer"].build(self.generator.trainable_variables)
-        self.optimizers["critic_optimizer"].build(self.critic.trainable_variables)
-
-    def call(self, z):
-        return self.critic(self.generator(z))[0]
-
-    def latent(self, batch: tf.Tensor, *indices) -> tf.Tensor:
-        """z ~ N(0, I): (batch, latent_dim)."""
-        return tf.random.stateless_normal([batch, self.latent_dim], key(self.seed, *indices))
 
     def _update_critic(self, real, step, turn):
         fake = self.generator(self.latent(tf.shape(real)[0], step, turn, 0), training=True)

@@ -12,8 +12,8 @@ from fanogan_tf.detection.discriminator_detector import DiscriminatorDetector
 from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods import METHODS, anogan, fanogan
+from fanogan_tf.methods.gan import gan_training
 from fanogan_tf.methods.recipe import network_spec
-from fanogan_tf.methods.wgan import gan_training
 from fanogan_tf.networks.dcgan import Discriminator
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory

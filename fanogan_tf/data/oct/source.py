@@ -10,7 +10,6 @@ Training patches lie at random positions, those that are scored on a grid. A pat
 fluid (f-AnoGAN, section 3).
 """
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,15 +28,6 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
 _MASKS = (".npy", ".nii", ".nii.gz")
-
-
-@dataclasses.dataclass(frozen=True)
-class VolumeImages:
-    """Volumes and the grid patches that are scored of them. skipped: messages of the volumes that were left out."""
-
-    volumes: list[PreparedVolume]
-    images: ImageSet
-    skipped: list[str]
 
 
 def load(options: Options, cache_dir: Path) -> Splits:
@@ -65,8 +55,8 @@ def load(options: Options, cache_dir: Path) -> Splits:
     )
 
 
-def open_volumes(paths: Sequence[Path], options: Options, cache_dir: Path) -> VolumeImages:
-    """Volumes that a user names, files and folders of them, for scoring.
+def open_volumes(paths: Sequence[Path], options: Options, cache_dir: Path) -> tuple[list[PreparedVolume], ImageSet]:
+    """Volumes that a user names, files and folders of them, and the grid patches that are scored of them.
 
     Raises:
       UserError: no such path, no volumes in a folder, or an unusable volume without skip_unreadable.
@@ -80,7 +70,7 @@ def open_volumes(paths: Sequence[Path], options: Options, cache_dir: Path) -> Vo
     volumes, skipped = _prepare(sources, options, cache_dir)
     if not volumes:
         raise UserError(f"{sources[0].path}: no usable volume; {skipped[0]}")
-    return VolumeImages(volumes, grid_patches(volumes, _patch_size(options)), skipped)
+    return volumes, grid_patches(volumes, _patch_size(options))
 
 
 def _prepare(sources: list[VolumeFile | Phantom], options: Options, cache_dir: Path) -> tuple[list[PreparedVolume], list[str]]:

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.methods.gan_from import gan_run
+from fanogan_tf.methods.recipe import adam
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -20,7 +21,7 @@ def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
     keras.utils.set_random_seed(options.seed)
     if spec.network == "dcgan":
         gan = Dcgan(spec.generator(), spec.critic(), latent_dim=options.latent_dim, seed=options.seed)
-        gan.compile(*(_adam(options, 0.5, 0.999) for _ in range(2)), jit_compile=options.jit_compile)
+        gan.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
         return gan
     gan = WganGp(
         spec.generator(),
@@ -30,7 +31,7 @@ def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
         penalty_weight=options.gradient_penalty,
         seed=options.seed,
     )
-    gan.compile(*(_adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
+    gan.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
     return gan
 
 
@@ -62,7 +63,3 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
 def restore_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options) -> None:
     """Gives `gan` what phase `gan` has come to, in this run or in that of `--gan_from`."""
     Checkpoints(gan, gan_run(run, options).gan / "checkpoints").restore()
-
-
-def _adam(options: Options, beta_1: float, beta_2: float) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(options.learning_rate, beta_1=beta_1, beta_2=beta_2)
