@@ -45,8 +45,7 @@ def export(detector: Detector, folder: Path, version: int = 0, card: dict | None
         path = folder / str(number)
         with files.new_folder(path) as temporary:
             described = _write(detector, temporary)
-            sums = {part.relative_to(temporary).as_posix(): sha256(part) for part in sorted(temporary.rglob("*")) if part.is_file()}
-            content = {**(card or {}), "signatures": described, "sha256": sums}
+            content = {**(card or {}), "signatures": described, "sha256": sums(temporary)}
             (temporary / CARD).write_text(json.dumps(content, indent=1), encoding="utf-8")
     except FileExistsError as error:
         if not folder.is_dir():
@@ -79,7 +78,11 @@ def _described(specs: dict) -> dict:
     return {name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for name, spec in sorted(specs.items())}
 
 
-def sha256(path: Path) -> str:
-    """Of a file's content, as sha256sum prints it."""
+def sums(folder: Path) -> dict[str, str]:
+    """Of every file below `folder`, by its path from there: what sha256sum prints."""
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(Path(folder).rglob("*")) if path.is_file()}
+
+
+def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ def to_signed(image: tf.Tensor) -> tf.Tensor:
     Levels count in steps of 1/257, those of 16 bits. Of an image of 8 or 16 bits (v / 257) comes what `ranges.to_signed` says.
 
     Raises, in the graph:
-      InvalidArgumentError: a value is outside of [0, 255], or NaN: an image scaled otherwise would get a score that means nothing.
+      InvalidArgumentError: a value is outside of [0, 255], or NaN. Of an image scaled otherwise a score means nothing.
     """
     fitting = tf.reduce_all((image >= 0.0) & (image <= 255.0))
     with tf.control_dependencies([tf.debugging.Assert(fitting, ["image: grey levels must be in [0, 255]"])]):

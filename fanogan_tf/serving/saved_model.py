@@ -28,16 +28,17 @@ def load(folder: Path) -> "ServedDetector":
     for name in SCORING:
         function = getattr(module, "signatures", {}).get(name)
         if function is None:
-            raise UserError(f"{path}: no SavedModel of fanogan_tf: its signature {name} is missing; scripts/export.py makes one")
-        lacking = [output for output in ALWAYS if output not in function.structured_outputs]
-        if _INPUTS[name] not in function.structured_input_signature[1]:
-            lacking.insert(0, _INPUTS[name])
+            raise _not_ours(path, f"signature {name} is missing")
+        there = {*function.structured_input_signature[1], *function.structured_outputs}
+        lacking = [part for part in (_INPUTS[name], *ALWAYS) if part not in there]
         if lacking:
-            raise UserError(
-                f"{path}: no SavedModel of fanogan_tf: its signature {name} has no {', '.join(lacking)}; scripts/export.py makes one"
-            )
+            raise _not_ours(path, f"signature {name} has no {', '.join(lacking)}")
     card = path / CARD
     return ServedDetector(module, path, json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {})
+
+
+def _not_ours(path: Path, why: str) -> UserError:
+    return UserError(f"{path}: no SavedModel of fanogan_tf: its {why}; scripts/export.py makes one")
 
 
 def version_folder(folder: Path) -> Path:
@@ -55,7 +56,7 @@ def version_folder(folder: Path) -> Path:
 
 
 class ServedDetector:
-    """path: the version's folder. image_shape: (H, W, 1). outputs: names of what it returns. card: model_card.json, {} if gone."""
+    """path: the version's folder. image_shape: (H, W, 1). outputs: names of what it returns. card: model_card.json, or {}."""
 
     def __init__(self, module, path: Path, card: dict):
         self._module = module  # Holds the variables.

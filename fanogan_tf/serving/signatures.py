@@ -47,8 +47,9 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
         "serving_default": (lambda image: judged(preprocessing.to_signed(image)), image),
         "serving_bytes": (from_bytes, contents),
     }
-    for name in set(_ENCODERS).intersection(detector.NETWORKS):
-        encode = _inference(getattr(detector, name), "latent")
+    encoder = next((getattr(detector, name) for name in _ENCODERS if name in detector.NETWORKS), None)
+    if encoder:
+        encode = _inference(encoder, "latent")
         functions["encode"] = (lambda image: _even_of_none(encode, preprocessing.to_signed(image)), image)
     if detector.can_generate:
         generate = _inference(detector.generator, "generated")
