@@ -10,17 +10,8 @@ from fanogan_tf import files
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import warmup
+from fanogan_tf.serving.layout import CARD, EXTRA, versions
 from fanogan_tf.serving.signatures import signatures
-
-EXTRA = "assets.extra"
-CARD = f"{EXTRA}/model_card.json"
-
-
-def versions(folder: Path) -> list[int]:
-    """The versions in an export folder, ascending."""
-    if not Path(folder).is_dir():
-        return []
-    return sorted(int(path.name) for path in Path(folder).iterdir() if path.name.isdecimal() and path.is_dir())
 
 
 def export(detector: Detector, folder: Path, version: int = 0, card: dict | None = None) -> Path:

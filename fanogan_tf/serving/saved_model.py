@@ -8,10 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.errors import UserError
-from fanogan_tf.serving.export import CARD, versions
-from fanogan_tf.serving.signatures import ALWAYS, SCORING
-
-_INPUTS = dict(zip(SCORING, ("image", "image_bytes"), strict=True))
+from fanogan_tf.serving.layout import CARD, OUTPUTS, SCORING, version_folder
 
 
 def load(folder: Path) -> "ServedDetector":
@@ -25,12 +22,12 @@ def load(folder: Path) -> "ServedDetector":
         module = tf.saved_model.load(str(path))
     except Exception as error:  # A damaged file gives anything from DecodeError to ValueError.
         raise UserError(f"{path}: a damaged SavedModel ({' '.join(str(error).split())[:200]}); export it anew") from error
-    for name in SCORING:
+    for name, given in SCORING.items():
         function = getattr(module, "signatures", {}).get(name)
         if function is None:
             raise _not_ours(path, f"signature {name} is missing")
         there = {*function.structured_input_signature[1], *function.structured_outputs}
-        lacking = [part for part in (_INPUTS[name], *ALWAYS) if part not in there]
+        lacking = [part for part in (given, *OUTPUTS) if part not in there]
         if lacking:
             raise _not_ours(path, f"signature {name} has no {', '.join(lacking)}")
     card = path / CARD
@@ -39,20 +36,6 @@ def load(folder: Path) -> "ServedDetector":
 
 def _not_ours(path: Path, why: str) -> UserError:
     return UserError(f"{path}: no SavedModel of fanogan_tf: its {why}; scripts/export.py makes one")
-
-
-def version_folder(folder: Path) -> Path:
-    """`folder` itself if a SavedModel is right in it, else its newest version.
-
-    Raises:
-      UserError: there is neither.
-    """
-    folder = Path(folder)
-    found = [folder, *(folder / str(version) for version in reversed(versions(folder)))]
-    for path in found:
-        if (path / "saved_model.pb").is_file():
-            return path
-    raise UserError(f"{folder}: no SavedModel here (no saved_model.pb, nor a version with one); scripts/export.py makes one")
 
 
 class ServedDetector:
@@ -65,6 +48,17 @@ class ServedDetector:
         default = module.signatures["serving_default"]
         self.image_shape = tuple(default.structured_input_signature[1]["image"].shape[1:])
         self.outputs = tuple(sorted(default.structured_outputs))
+
+    @property
+    def RESTORES(self) -> bool:
+        """Whether it measures reconstruction and residual."""
+        return "residual" in self.outputs
+
+    def judge(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """`Detector.judge` of images (B, H, W, 1) in [-1, 1] that were stored with 8 or 16 bits; `measure` is the same."""
+        return self(np.rint((np.asarray(images) + np.float32(1)) * np.float32(32767.5)) / np.float32(257))
+
+    measure = judge
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """(B, H, W, 1) in [0, 255], 16-bit values divided by 257 -> `signatures.signatures`, by name, the batch first."""

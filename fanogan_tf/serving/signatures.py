@@ -13,8 +13,6 @@ import tensorflow as tf
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.serving import decision, image_bytes, preprocessing
 
-SCORING = ("serving_default", "serving_bytes")
-ALWAYS = ("score", "probability", "anomalous")
 _ENCODERS = ("encoder", "first_encoder")
 
 
