@@ -126,8 +126,8 @@ class RunDirectory:
             raise UserError(f"{self.path}: holds another run: {details}; {mend}")
         return dataclasses.replace(kept, **{name: getattr(options, name) for name in differing})
 
-    def check_data(self, splits: Splits) -> None:
-        """Compares the images with those that the run here began with, where there is one.
+    def check_data(self, splits: Splits, names: tuple[str, ...] = ("train", "validation", "test")) -> None:
+        """Compares the images of the splits `names` with those that the run here began with, where there is one.
 
         Raises:
           UserError: they have changed.
@@ -135,7 +135,7 @@ class RunDirectory:
         if not self.data.is_file():
             return
         before, now = json.loads(self.data.read_text(encoding="utf-8")), _fingerprints(splits)
-        for name in now:
+        for name in names:
             if before[name] != now[name]:
                 raise UserError(
                     f"{self.path}: the {name} images are not those that this run began with "
