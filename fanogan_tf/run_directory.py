@@ -25,13 +25,14 @@ _OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
 class RunDirectory:
     """Paths of one run, and its settings."""
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, cache: Path | None = None):
+        """cache: where prepared images are kept, for several runs to share; None: in the run."""
         if not str(path):
             raise UserError("--run_dir: say in which directory the run is kept, as in --run_dir=runs/first")
         self.path = Path(path)
         self.flags = self.path / "flags.txt"
         self.data = self.path / "data.json"
-        self.cache = self.path / "cache"
+        self.cache = cache or self.path / "cache"
         self.gan = self.phase("gan")
         self.encoder = self.phase("encoder")
         self.detector = self.path / "detector"
