@@ -11,7 +11,7 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 def decode(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """PNG or JPEG strings (B,), each of any size, grey or colour -> (B, H, W, 1) float32, whole numbers in 0 .. 65535.
 
-    As everywhere: colour becomes luminance, transparency is dropped, a JPEG's EXIF orientation is applied, 8-bit v becomes v * 257.
+    As everywhere: colour becomes luminance, transparency is dropped, the EXIF orientation is applied, 8-bit v becomes v * 257.
     Not quite the same: one level of 65535 in few pixels of some resized images; one of 255 in JPEGs in CMYK; an orientation in a
     PNG is not seen.
 
