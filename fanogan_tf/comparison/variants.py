@@ -82,12 +82,13 @@ def options_of(variant: Variant, options: Options, seed: int, searched_images: i
     """The options of the variant's run.
 
     Every method gets as many network updates as f-AnoGAN's two phases together: (n_critic + 1) iterations + encoder_iterations.
-    `searched_images`: at most so many test and held-out images where z is looked for image by image; 0 for all.
+    `searched_images`: at most so many test images, and a quarter as many held-out ones, where z is looked for image by image; 0:
+    all.
     """
     settings = {**variant.settings, "seed": seed}
     if variant.updates:
         all_updates = options.iterations * (options.n_critic + 1) + options.encoder_iterations
         settings["iterations"] = max(1, round(all_updates / variant.updates(options)))
     if variant.searches and searched_images:
-        settings |= {"test_images": searched_images, "validation_images": searched_images}
+        settings |= {"test_images": searched_images, "validation_images": max(2, searched_images // 4)}
     return dataclasses.replace(options, **settings)
