@@ -15,7 +15,7 @@ def test_every_method_is_compared():
 
 @pytest.mark.parametrize(
     ("name", "iterations"),
-    [("ae", 900), ("adv_ae", 150), ("ali", 450), ("ganomaly", 450), ("anogan", 450), ("gan_r", 450), ("iterative", 100)],
+    [("ae", 450), ("adv_ae", 129), ("ali", 300), ("ganomaly", 225), ("anogan", 450), ("gan_r", 450), ("iterative", 100)],
 )
 def test_as_many_network_updates_for_all(name, iterations):
     assert options_of(VARIANTS[name], OPTIONS, 3, 0).iterations == iterations
