@@ -32,6 +32,10 @@ def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
     return Variant(name, title, settings, gan="" if name == "fanogan" else "fanogan")
 
 
+def _two(options: Options) -> int:
+    return 2
+
+
 _ALL = (
     _fanogan("fanogan", "f-AnoGAN", "izi_f", "tanh"),
     _fanogan("izi", "izi", "izi", "tanh"),
@@ -41,14 +45,12 @@ _ALL = (
     _fanogan("ziz_linear", "ziz, linear", "ziz", "linear"),
     Variant("iterative", "iterative", {"method": "iterative"}, gan="fanogan", searches=True),
     Variant("critic", "A_D (critic)", {"method": "critic"}, gan="fanogan"),
-    Variant("ae", "AE", {"method": "ae"}, updates=lambda options: 2),
+    Variant("ae", "AE", {"method": "ae"}, updates=_two),
     Variant("adv_ae", "AdvAE", {"method": "adv_ae"}, updates=lambda options: options.n_critic + 2),
     Variant("ali", "ALI", {"method": "ali"}, updates=lambda options: 3),
-    Variant("anogan", "AnoGAN", {"method": "anogan", "anogan_variant": "anogan"}, updates=lambda options: 2, searches=True),
-    Variant(
-        "gan_r", "GAN_R", {"method": "anogan", "anogan_variant": "gan_r"}, gan="anogan", updates=lambda options: 2, searches=True
-    ),
-    Variant("p_d", "P_D", {"method": "anogan", "anogan_variant": "p_d"}, gan="anogan", updates=lambda options: 2),
+    Variant("anogan", "AnoGAN", {"method": "anogan", "anogan_variant": "anogan"}, updates=_two, searches=True),
+    Variant("gan_r", "GAN_R", {"method": "anogan", "anogan_variant": "gan_r"}, gan="anogan", updates=_two, searches=True),
+    Variant("p_d", "P_D", {"method": "anogan", "anogan_variant": "p_d"}, gan="anogan", updates=_two),
     Variant("ganomaly", "GANomaly", {"method": "ganomaly"}, updates=lambda options: 4),
     Variant("pca", "PCA", {"method": "pca"}),
     Variant("ocsvm", "one-class SVM", {"method": "ocsvm"}),
@@ -78,9 +80,8 @@ def chosen(names: list[str]) -> list[Variant]:
 def options_of(variant: Variant, options: Options, seed: int, searched_images: int) -> Options:
     """The options of the variant's run.
 
-    Every method gets as many network updates as f-AnoGAN's two phases together: (n_critic + 1) iterations + encoder_iterations. One
-    of an autoencoder's iterations, for example, updates two networks.
-    `searched_images`: at most so many test images, and a quarter as many held-out ones, where z is looked for image by image; 0:
+    Every method gets as many network updates as f-AnoGAN's two phases together, (n_critic + 1) iterations + encoder_iterations;
+    an iteration of the autoencoder, for example, updates two networks. `searched_images`: at most so many test images, and a quarter as many held-out ones, where z is looked for image by image; 0:
     all.
     """
     settings = {**variant.settings, "seed": seed}
