@@ -81,8 +81,8 @@ def options_of(variant: Variant, options: Options, seed: int, searched_images: i
     """The options of the variant's run.
 
     Every method gets as many network updates as f-AnoGAN's two phases together, (n_critic + 1) iterations + encoder_iterations;
-    an iteration of the autoencoder, for example, updates two networks. `searched_images`: at most so many test images, and a quarter as many held-out ones, where z is looked for image by image; 0:
-    all.
+    an iteration of the autoencoder, for example, updates two networks. `searched_images`: at most so many test images, and a
+    quarter as many held-out ones, where z is looked for image by image; 0: all.
     """
     settings = {**variant.settings, "seed": seed}
     if variant.updates:
