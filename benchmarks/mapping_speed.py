@@ -17,7 +17,7 @@ WHAT = (
 SIZE = {"side": 32, "dim": 16, "latent_dim": 32}
 BATCH = 64
 STEPS = {"iterative": 300, "anogan": 500}
-ROUNDS = 3
+ROUNDS = 2
 
 
 def full(quick: bool) -> dict:
