@@ -16,10 +16,13 @@ from fanogan_tf.run_directory import RunDirectory
 
 def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
     """The networks that `options` ask for, for images (H, W, 1)."""
-    network = ("dcgan" if options.method == "anogan" else "resnet") if options.network == "auto" else options.network
-    return NetworkSpec(
-        image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision, network
-    )
+    sizes = (options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
+    return NetworkSpec(image_shape, *sizes, network_name(options))
+
+
+def network_name(options: Options) -> str:
+    """What `--network` comes to: resnet or dcgan."""
+    return ("dcgan" if options.method == "anogan" else "resnet") if options.network == "auto" else options.network
 
 
 def check_images(splits: Splits) -> None:
