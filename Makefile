@@ -24,5 +24,7 @@ clean:
 
 $(INSTALLED): setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA),oct,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA),oct,serving,test]"
+	# TensorFlow Serving's messages, for tests. Its dependencies would bring a second TensorFlow.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps "tensorflow-serving-api>=2.21,<2.22"
 	touch $@
