@@ -12,7 +12,11 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.run_directory import RunDirectory
 
 flags.DEFINE_string("run_dir", "", "The trained run.")
-flags.DEFINE_string("saved_model", "", "Instead of a run: a model that scripts/export.py wrote. Needs --images and --output.")
+flags.DEFINE_string(
+    "saved_model",
+    "",
+    "Instead of a run: an exported model. Needs --images and --output; prepared volumes go to cache/ beside it.",
+)
 flags.DEFINE_multi_string("images", [], "Files and folders to score, as many as you like; without it, the data set's test split.")
 flags.DEFINE_string("output", "", "The CSV to write. Default: scores.csv in the run, or images.csv there with --images.")
 flags.DEFINE_string("maps", "", "Folder for pixel maps, two PNGs per image.")

@@ -9,9 +9,12 @@ import pytest
 from oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
 from PIL import Image
 
+from fanogan_tf import pipeline
 from fanogan_tf.data.oct.phantom import PhantomSettings, make_phantom
 from fanogan_tf.data.oct.volume import INTRARETINAL_FLUID, SUBRETINAL_FLUID
 from fanogan_tf.detection import score_table, volume_scores
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
 
 from .helpers import fail, run, succeed
 
@@ -158,3 +161,22 @@ def test_masks_of_another_shape(trained, tmp_path):
     np.save(data / "test_masks/ill.npy", np.zeros((3, 320, 64), np.uint8))
     line = fail("train", *TINY_OCT, f"--data_path={data}", f"--run_dir={tmp_path / 'run'}")
     assert "ill.npy" in line and "64" in line and "128" in line and "ill.vol" in line
+
+
+def test_volumes_by_an_exported_model(trained, tmp_path):
+    """The same tables and maps as by the run, which is not needed."""
+    folder, data = trained
+    run, volumes = RunDirectory(folder), [data / "test_anomalous" / "ill.vol"]
+    options = run.options(Options(), frozenset())
+    model = pipeline.export(run, options, tmp_path / "m", 0)
+    pipeline.score(run, options, volumes, tmp_path / "run/a.csv", str(tmp_path / "run/maps"))
+    pipeline.score_exported(model, Options(), frozenset(), volumes, tmp_path / "model/a.csv", str(tmp_path / "model/maps"))
+    ours, exported = (score_table.read(tmp_path / name / "a.csv") for name in ("run", "model"))
+    assert ours.image.tolist() == exported.image.tolist() and len(ours) == PATCHES
+    np.testing.assert_allclose(exported.score, ours.score, rtol=1e-5)
+    scores = [volume_scores.read(tmp_path / name / "a.volumes.csv")[0]["score_mean"] for name in ("run", "model")]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-5)
+    names = [
+        sorted(path.relative_to(tmp_path / name) for path in (tmp_path / name / "maps").rglob("*")) for name in ("run", "model")
+    ]
+    assert names[0] == names[1] and any(path.name.endswith(".residual.nii.gz") for path in names[0])

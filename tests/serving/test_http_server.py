@@ -4,6 +4,7 @@ import http.client
 import json
 import signal
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -131,3 +132,9 @@ def test_a_port_that_is_taken(server, exported):
 def test_no_model(tmp_path):
     with pytest.raises(UserError, match=r"scripts/export\.py"):
         http_server.serve(tmp_path, "", "127.0.0.1", 0)
+
+
+def test_without_kserve(exported, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kserve", None)  # As if it were not installed.
+    with pytest.raises(UserError, match=r"^scripts/serve\.py: needs kserve: pip install 'fanogan_tf\[serving\]'$"):
+        http_server.serve(exported, "", "127.0.0.1", 0)
