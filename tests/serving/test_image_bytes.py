@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -41,9 +43,23 @@ def encoded(picture: Image.Image, form: str, **options) -> bytes:
     return buffer.getvalue()
 
 
+def png_of_16_bits(channels: int, colour_type: int) -> bytes:
+    """Colour, or grey with transparency, of 16 bits: Pillow reads such PNGs and writes none."""
+    height, width = 33, 41
+    rows = np.random.default_rng(0).integers(0, 65536, (height, width * channels)).astype(">u2")
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))
+    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
 FILES = {f"{mode}.png": png(mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")}
 FILES |= {f"{mode}-{q}.jpg": encoded(image(mode), "JPEG", quality=q) for mode in ("L", "RGB") for q in (60, 95)}
 FILES |= {f"sampled-{s}.jpg": encoded(image("RGB"), "JPEG", subsampling=s) for s in (0, 1, 2)}
+FILES |= {"LA-16.png": png_of_16_bits(2, 4), "RGB-16.png": png_of_16_bits(3, 2), "RGBA-16.png": png_of_16_bits(4, 6)}
 FILES["progressive.jpg"] = encoded(image("RGB"), "JPEG", progressive=True)
 FILES["small.png"], FILES["right.png"] = png("RGB", height=5, width=3), png("RGB", height=16, width=24)
 
