@@ -65,21 +65,34 @@ class Client:
         return seconds, wrong, largest
 
 
+def percentiles(seconds: list[float]) -> dict:
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1000
+    return {"p50_ms": round(float(p50), 2), "p99_ms": round(float(p99), 2), "p99_over_p50": round(float(p99 / p50), 2)}
+
+
+def without_http(served: saved_model.ServedDetector, images: np.ndarray, calls: int) -> dict:
+    """The model alone, called in this process: what the machine itself adds to a p99."""
+    seconds = []
+    for number in range(calls):
+        place = number % len(images)
+        start = time.perf_counter()
+        served(images[place : place + 1])
+        seconds.append(time.perf_counter() - start)
+    return percentiles(seconds)
+
+
 def asked(client: Client, requests: int, clients: int) -> dict:
     """All requests, from so many clients at once."""
     start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
         seen = list(pool.map(client, [range(number, requests, clients) for number in range(clients)]))
     whole = time.perf_counter() - start
-    p50, p99 = np.percentile([second for seconds, _, _ in seen for second in seconds], [50, 99]) * 1000
     return {
         "requests": requests,
         "clients": clients,
         "wrong_answers": sum(wrong for _, wrong, _ in seen),
         "largest_relative_difference_of_scores": max(largest for *_, largest in seen),
-        "p50_ms": round(float(p50), 2),
-        "p99_ms": round(float(p99), 2),
-        "p99_over_p50": round(float(p99 / p50), 2),
+        **percentiles([second for seconds, _, _ in seen for second in seconds]),
         "requests_per_second": round(requests / whole, 1),
     }
 
@@ -96,6 +109,7 @@ def run(quick: bool) -> dict:
             client = Client(server.stdout.readline().split()[-1], bodies, scores)
             asked(client, 100, 1)
             return {
+                "without_http": without_http(served, images, 50 if quick else ALONE),
                 "one_client": asked(client, 50 if quick else ALONE, 1),
                 "eight_clients": asked(client, 200 if quick else REQUESTS, CLIENTS),
             }

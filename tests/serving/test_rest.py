@@ -76,7 +76,7 @@ BYTES = {"signature_name": "serving_bytes"}
         ({"inputs": 5}, "got ()"),
         ({**BYTES, "instances": ["iVBORw0KGgo="]}, '{"b64": "..."}'),
         ({**BYTES, "instances": [{"b64": 5}]}, '{"b64": "..."}'),
-        ({**BYTES, "instances": [{"b64": "not base 64!"}]}, "no base64"),
+        ({**BYTES, "instances": [{"b64": "aGFs!bG8="}]}, "no base64"),
         ({**BYTES, "instances": [{"b64": "abc"}]}, "no base64"),
         ({**BYTES, "inputs": {"b64": "abcd"}}, "expected a list"),
     ],
