@@ -1,0 +1,148 @@
+"""Archives too large for one machine, or for one's patience: scored by an exported model on Apache Beam.
+
+Between the steps of the pipeline names are JSON strings: plain ASCII, whatever bytes a file's name has.
+"""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.io import ReadAllFromText, Write, WriteToText
+from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TypeOptions, WorkerOptions
+from apache_beam.transforms.combiners import Count
+
+from fanogan_tf.data import sources
+from fanogan_tf.detection.scoring import TERMS, batch_size_for
+from fanogan_tf.errors import UserError
+from fanogan_tf.serving import archive_model
+from fanogan_tf.serving import archive_tables as tables
+from fanogan_tf.serving.archive_files import found
+from fanogan_tf.serving.archive_output import Output, opened
+from fanogan_tf.serving.archive_progress import Ticker, shown
+from fanogan_tf.serving.archive_reading import UNREADABLE, VOLUMES, ReadImages, ReadVolumes
+from fanogan_tf.serving.archive_volumes import VolumeRows
+from fanogan_tf.serving.archive_workers import watched
+
+_ROWS_PER_SHARD = 100_000
+# Bytes of the list of files that are one piece of work: a hundred images, one volume.
+_IMAGES_PIECE, _VOLUMES_PIECE = 8192, 64
+_UNKNOWN = {"label": -1, "class": "", **dict.fromkeys(TERMS, math.nan)}
+
+
+def score_archive(
+    saved_model: str, images: Sequence[str], output: str, file_format: str, batch_size: int, beam_flags: Sequence[str]
+) -> str:
+    """Scores files and folders into a new folder; returns the line that sums it up.
+
+    The folder gets shards `scores-*`, for a model of OCT volumes `volumes-*` beside those of the patches, `unreadable.csv` and
+    `summary.json`. It appears once everything is in it; where `output` is a URL, `summary.json` comes last.
+
+    Args:
+      saved_model: folder of an exported model.
+      images, output: paths, or URLs that Beam knows.
+      file_format: csv or parquet.
+      batch_size: images scored at once, 0 for what suits the machine.
+      beam_flags: of Beam's runner.
+
+    Raises:
+      UserError: a flag that is none, no model of ours, nothing to score, an output that is there already or cannot be written, or
+        a worker that died.
+    """
+    start = time.perf_counter()
+    options = pipeline_options(beam_flags)
+    size, run = archive_model.image_size(saved_model), archive_model.run_options(saved_model)
+    of_volumes = run is not None and run.dataset in sources.OCT
+    with opened(output) as folder:
+        total = folder.write_list(found(images, of_volumes))
+        ticker = Ticker(str(folder.progress) if _is_direct(options) else "")
+        reader = ReadVolumes(run, ticker) if of_volumes else ReadImages(size, ticker)
+        handler = archive_model.SavedModelHandler(saved_model, batch_size_for(batch_size))
+        pipeline = beam.Pipeline(options=options)
+        lay(pipeline, folder, reader, handler, file_format)
+        with watched(folder.progress), shown(folder.progress, total, "volume" if of_volumes else "image"):
+            pipeline.run().wait_until_finish()
+        counts = folder.counts()
+        _check(counts, total, of_volumes)
+        seconds = time.perf_counter() - start
+        summary = {"files": total, **counts, "seconds": round(seconds, 3), "files_per_second": round(total / seconds, 1)}
+        folder.finish({"saved_model": saved_model, "format": file_format, **summary})
+    told = ", ".join(f"{number} {name}" for name, number in {"files": total, **counts}.items())
+    return f"{told}: {output}"
+
+
+def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
+    """Beam's options. Raises UserError: one that neither this project nor Beam knows."""
+    flags = list(flags)
+    if not any(flag.startswith("--runner") for flag in flags):
+        flags.append("--runner=DirectRunner")
+    options = PipelineOptions(flags)
+    # Other runners have flags that only their job servers know.
+    if _is_direct(options):
+        unknown = options.get_all_options(retain_unknown_options=True).keys() - options.get_all_options().keys()
+        if unknown:
+            raise UserError(f"--{sorted(unknown)[0]}: no flag of this script, nor of Beam; see --help")
+    _quiet(options)
+    # Has no other effect here: without it, Beam's DirectRunner hands over to its Prism, and that downloads a program.
+    options.view_as(TypeOptions).allow_unsafe_triggers = True
+    return options
+
+
+def _quiet(options: PipelineOptions) -> None:
+    """Leaves the screen to the progress bar, where there is one; other runners tell of themselves by logging."""
+    level = "ERROR" if _is_direct(options) else "INFO"
+    logging.getLogger().setLevel(level)
+    worker = options.view_as(WorkerOptions)
+    worker.default_sdk_harness_log_level = worker.default_sdk_harness_log_level or level
+
+
+def _is_direct(options: PipelineOptions) -> bool:
+    return options.view_as(StandardOptions).runner.endswith("DirectRunner")
+
+
+def lay(
+    pipeline: beam.Pipeline,
+    folder: Output,
+    reader: ReadImages | ReadVolumes,
+    handler: archive_model.SavedModelHandler,
+    file_format: str,
+) -> None:
+    """Lays the pipeline from `folder.list` to tables and counts in `folder`."""
+    of_volumes = isinstance(reader, ReadVolumes)
+    sink = tables.SINKS[file_format]
+    names = (
+        pipeline
+        | "List of files" >> beam.Create([folder.list])
+        | "Files" >> ReadAllFromText(desired_bundle_size=_VOLUMES_PIECE if of_volumes else _IMAGES_PIECE)
+    )
+    read = names | "Read" >> beam.ParDo(reader).with_outputs(UNREADABLE, VOLUMES, main="images")
+    rows = read.images | "Score" >> RunInference(KeyedModelHandler(handler)) | "Rows" >> beam.MapTuple(_row)
+    rows | "Write scores" >> Write(sink(f"{folder.path}/scores", tables.SCORES, max_records_per_shard=_ROWS_PER_SHARD))
+    read[UNREADABLE] | "Write unreadable" >> Write(
+        tables.CsvSink(f"{folder.path}/unreadable", tables.UNREADABLE, shard_name_template="")
+    )
+    counted = {"images": rows, "unreadable": read[UNREADABLE]}
+    if of_volumes:
+        volumes = (rows, read[VOLUMES]) | "Volumes" >> VolumeRows()
+        volumes | "Write volumes" >> Write(sink(f"{folder.path}/volumes", tables.VOLUMES))
+        counted["volumes"] = volumes
+    lines = [
+        elements | f"Count {name}" >> Count.Globally() | f"Line of {name}" >> beam.Map("{1} {0}".format, name)
+        for name, elements in counted.items()
+    ]
+    lines | "Counts" >> beam.Flatten() | "Write counts" >> WriteToText(folder.counts_file, shard_name_template="")
+
+
+def _row(name: str, measured: dict) -> dict:
+    """A row of `score_table`."""
+    return {"image": json.loads(name), **_UNKNOWN, **measured}
+
+
+def _check(counts: dict[str, int], total: int, of_volumes: bool) -> None:
+    scored = counts["volumes" if of_volumes else "images"]
+    if scored + counts["unreadable"] != total:
+        added = f"{scored} scored and {counts['unreadable']} unreadable"
+        raise UserError(f"{total} files, but {added}; nothing was written, run it again")
