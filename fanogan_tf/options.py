@@ -171,7 +171,7 @@ class Options:
     )
 
 
-_PATHS = ("data_path", "oct_cache", "gan_from")
+PATHS = ("data_path", "oct_cache", "gan_from")
 FREE = frozenset(f.name for f in dataclasses.fields(Options) if f.metadata["free"])
 
 
@@ -196,7 +196,7 @@ def from_flags(values: flags.FlagValues = flags.FLAGS) -> tuple[Options, frozens
     """The options, and the names of those that the user gave (the rest are defaults)."""
     names = [f.name for f in dataclasses.fields(Options)]
     options = Options(**{name: values[name].value for name in names})
-    given_paths = {name: str(Path(values[name].value).absolute()) for name in _PATHS if values[name].value}
+    given_paths = {name: str(Path(values[name].value).absolute()) for name in PATHS if values[name].value}
     options = dataclasses.replace(options, **given_paths)
     return options, frozenset(name for name in names if values[name].present)
 
@@ -207,6 +207,11 @@ def to_text(options: Options) -> str:
     for name, value in dataclasses.asdict(options).items():
         lines.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
     return "\n".join(lines) + "\n"
+
+
+def differing(kept: Options, options: Options, given: frozenset[str]) -> list[str]:
+    """Names, sorted, of the `given` ones among `options` that are something else in `kept`."""
+    return [name for name in sorted(given) if getattr(kept, name) != getattr(options, name)]
 
 
 def from_text(text: str, source: str) -> Options:

@@ -19,7 +19,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
 # Chosen when the detector is made and stored in it.
-_OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
+OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
 
 
 class RunDirectory:
@@ -79,7 +79,7 @@ class RunDirectory:
         found = self._found()
         if found and not self.flags.is_file():
             raise UserError(f"{self.path}: is no run directory (no flags.txt) and not empty; take another --run_dir")
-        free = options_module.FREE if calibrates else options_module.FREE - _OF_THE_DETECTOR
+        free = options_module.FREE if calibrates else options_module.FREE - OF_THE_DETECTOR
         return self._merged(options, given, free) if found and not overwrite else options
 
     def take(self, options: Options, splits: Splits, overwrite: bool) -> None:
@@ -108,18 +108,18 @@ class RunDirectory:
         Raises:
           UserError: there is no run here, or a given option contradicts it.
         """
-        return self._merged(given_options, given, options_module.FREE - _OF_THE_DETECTOR)
+        return self._merged(given_options, given, options_module.FREE - OF_THE_DETECTOR)
 
     def _merged(self, options: Options, given: frozenset[str], free: frozenset[str]) -> Options:
         """The run's own options, with the given ones that are `free` to change."""
         if not self.flags.is_file():
             raise UserError(f"{self.path}: no run here; run scripts/train.py --run_dir={self.path} first")
         kept = options_module.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
-        differing = [name for name in sorted(given) if getattr(kept, name) != getattr(options, name)]
+        differing = options_module.differing(kept, options, given)
         fixed = [name for name in differing if name not in free]
         if fixed:
             details = ", ".join(f"--{name} is {getattr(kept, name)} there, {getattr(options, name)} here" for name in fixed)
-            if _OF_THE_DETECTOR.issuperset(fixed):
+            if OF_THE_DETECTOR.issuperset(fixed):
                 mend = "run scripts/train.py with it, all phases, to calibrate anew; nothing is trained twice"
             else:
                 mend = "take another --run_dir (or train with --overwrite, which deletes that run)"

@@ -1,1 +1,1 @@
-"""What leaves the project: exported models, archives scored with them."""
+"""A trained detector leaves the house: export, loading it again, serving it over HTTP."""
