@@ -26,7 +26,7 @@ def main(options, given):
     extras.need("apache_beam", "archive", "scripts/score_archive.py")
     from fanogan_tf.serving.archive import score_archive
 
-    print(score_archive(values.saved_model, values.images, values.output, values.format, options.score_batch_size, values.beam))
+    print(score_archive(values.saved_model, values.images, values.output, values.format, options, given, values.beam))
 
 
 if __name__ == "__main__":

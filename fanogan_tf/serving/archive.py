@@ -3,7 +3,6 @@
 Between the steps of the pipeline names are JSON strings: plain ASCII, whatever bytes a file's name has.
 """
 
-import json
 import logging
 import math
 import time
@@ -18,7 +17,8 @@ from apache_beam.transforms.combiners import Count
 from fanogan_tf.data import sources
 from fanogan_tf.detection.scoring import TERMS, batch_size_for
 from fanogan_tf.errors import UserError
-from fanogan_tf.serving import archive_model
+from fanogan_tf.options import Options
+from fanogan_tf.serving import archive_model, model_card
 from fanogan_tf.serving import archive_tables as tables
 from fanogan_tf.serving.archive_files import found
 from fanogan_tf.serving.archive_output import Output, opened
@@ -34,42 +34,50 @@ _UNKNOWN = {"label": -1, "class": "", **dict.fromkeys(TERMS, math.nan)}
 
 
 def score_archive(
-    saved_model: str, images: Sequence[str], output: str, file_format: str, batch_size: int, beam_flags: Sequence[str]
+    folder: str,
+    images: Sequence[str],
+    output: str,
+    file_format: str,
+    options: Options,
+    given: frozenset[str],
+    beam_flags: Sequence[str],
 ) -> str:
     """Scores files and folders into a new folder; returns the line that sums it up.
 
-    The folder gets shards `scores-*`, for a model of OCT volumes `volumes-*` beside those of the patches, `unreadable.csv` and
+    The new folder has shards `scores-*`, for a model of OCT volumes `volumes-*` beside those of the patches, `unreadable.csv` and
     `summary.json`. It appears once everything is in it; where `output` is a URL, `summary.json` comes last.
 
     Args:
-      saved_model: folder of an exported model.
-      images, output: paths, or URLs that Beam knows.
+      folder: of an exported model.
+      images: files and folders. They, `folder` and `output` are paths, or URLs that Beam knows.
       file_format: csv or parquet.
-      batch_size: images scored at once, 0 for what suits the machine.
+      options, given: see `options.from_flags`.
       beam_flags: of Beam's runner.
 
     Raises:
-      UserError: a flag that is none, no model of ours, nothing to score, an output that is there already or cannot be written, or
-        a worker that died.
+      UserError: a flag that is none, no model of ours or one that was exported with other options, nothing to score, an output
+        that is there already or cannot be written, or a worker that died.
     """
     start = time.perf_counter()
-    options = pipeline_options(beam_flags)
-    size, run = archive_model.image_size(saved_model), archive_model.run_options(saved_model)
-    of_volumes = run is not None and run.dataset in sources.OCT
-    with opened(output) as folder:
-        total = folder.write_list(found(images, of_volumes))
-        ticker = Ticker(str(folder.progress) if _is_direct(options) else "")
-        reader = ReadVolumes(run, ticker) if of_volumes else ReadImages(size, ticker)
-        handler = archive_model.SavedModelHandler(saved_model, batch_size_for(batch_size))
-        pipeline = beam.Pipeline(options=options)
-        lay(pipeline, folder, reader, handler, file_format)
-        with watched(folder.progress), shown(folder.progress, total, "volume" if of_volumes else "image"):
+    beam_options = pipeline_options(beam_flags)
+    handler = archive_model.SavedModelHandler(folder, batch_size_for(options.score_batch_size))
+    model = handler.load_model()
+    options = model_card.options(model.card, model.path, options, given)
+    of_volumes = options.dataset in sources.OCT
+    with opened(output) as made:
+        total = made.write_list(found(images, of_volumes))
+        ticker = Ticker(str(made.progress) if _is_direct(beam_options) else "")
+        reader = ReadVolumes(options, ticker) if of_volumes else ReadImages(model.image_shape[:2], ticker)
+        pipeline = beam.Pipeline(options=beam_options)
+        lay(pipeline, made, reader, handler, file_format)
+        with watched(made.progress), shown(made.progress, total, "volume" if of_volumes else "image"):
             pipeline.run().wait_until_finish()
-        counts = folder.counts()
+        found_counts = made.counts()
+        counts = {name: found_counts[name] for name in ("images", "volumes", "unreadable") if name in found_counts}
         _check(counts, total, of_volumes)
         seconds = time.perf_counter() - start
         summary = {"files": total, **counts, "seconds": round(seconds, 3), "files_per_second": round(total / seconds, 1)}
-        folder.finish({"saved_model": saved_model, "format": file_format, **summary})
+        made.finish({"saved_model": folder, "format": file_format, **summary})
     told = ", ".join(f"{number} {name}" for name, number in {"files": total, **counts}.items())
     return f"{told}: {output}"
 
@@ -105,40 +113,40 @@ def _is_direct(options: PipelineOptions) -> bool:
 
 def lay(
     pipeline: beam.Pipeline,
-    folder: Output,
+    made: Output,
     reader: ReadImages | ReadVolumes,
     handler: archive_model.SavedModelHandler,
     file_format: str,
 ) -> None:
-    """Lays the pipeline from `folder.list` to tables and counts in `folder`."""
+    """Lays the pipeline from `made.list` to tables and counts in `made`."""
     of_volumes = isinstance(reader, ReadVolumes)
     sink = tables.SINKS[file_format]
     names = (
         pipeline
-        | "List of files" >> beam.Create([folder.list])
+        | "List of files" >> beam.Create([made.list])
         | "Files" >> ReadAllFromText(desired_bundle_size=_VOLUMES_PIECE if of_volumes else _IMAGES_PIECE)
     )
     read = names | "Read" >> beam.ParDo(reader).with_outputs(UNREADABLE, VOLUMES, main="images")
     rows = read.images | "Score" >> RunInference(KeyedModelHandler(handler)) | "Rows" >> beam.MapTuple(_row)
-    rows | "Write scores" >> Write(sink(f"{folder.path}/scores", tables.SCORES, max_records_per_shard=_ROWS_PER_SHARD))
+    rows | "Write scores" >> Write(sink(f"{made.path}/scores", tables.SCORES, max_records_per_shard=_ROWS_PER_SHARD))
     read[UNREADABLE] | "Write unreadable" >> Write(
-        tables.CsvSink(f"{folder.path}/unreadable", tables.UNREADABLE, shard_name_template="")
+        tables.CsvSink(f"{made.path}/unreadable", tables.UNREADABLE, shard_name_template="")
     )
     counted = {"images": rows, "unreadable": read[UNREADABLE]}
     if of_volumes:
         volumes = (rows, read[VOLUMES]) | "Volumes" >> VolumeRows()
-        volumes | "Write volumes" >> Write(sink(f"{folder.path}/volumes", tables.VOLUMES))
+        volumes | "Write volumes" >> Write(sink(f"{made.path}/volumes", tables.VOLUMES))
         counted["volumes"] = volumes
     lines = [
         elements | f"Count {name}" >> Count.Globally() | f"Line of {name}" >> beam.Map("{1} {0}".format, name)
         for name, elements in counted.items()
     ]
-    lines | "Counts" >> beam.Flatten() | "Write counts" >> WriteToText(folder.counts_file, shard_name_template="")
+    lines | "Counts" >> beam.Flatten() | "Write counts" >> WriteToText(made.counts_file, shard_name_template="")
 
 
 def _row(name: str, measured: dict) -> dict:
-    """A row of `score_table`."""
-    return {"image": json.loads(name), **_UNKNOWN, **measured}
+    """A row of `score_table`, the name still as JSON."""
+    return {"image": name, **_UNKNOWN, **measured}
 
 
 def _check(counts: dict[str, int], total: int, of_volumes: bool) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -67,14 +66,10 @@ def opened(output: str) -> Iterator[Output]:
                 raise UserError(f"--output={output}: is there already; give a new folder")
             yield Output(path, Path(stack.enter_context(tempfile.TemporaryDirectory())))
             return
-        if Path(output).exists():
-            raise UserError(f"--output={output}: is there already; give a new folder")
         try:
-            folder = stack.enter_context(files.whole_folder(Path(output)))
+            folder = stack.enter_context(files.new_folder(Path(output)))
+        except FileExistsError as error:
+            raise UserError(f"--output={output}: is there already; give a new folder") from error
         except OSError as error:
             raise UserError(f"--output={output}: cannot be written ({error.strerror}); give another folder") from error
-        progress = Path(tempfile.mkdtemp())
-        stack.callback(shutil.rmtree, progress, ignore_errors=True)
-        yield Output(str(folder.absolute()), progress)
-        if Path(output).exists():
-            raise UserError(f"--output={output}: was made by another process meanwhile; give a new folder")
+        yield Output(str(folder.absolute()), Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))))

@@ -24,7 +24,7 @@ _FLAG = "; mend it, or give --skip_unreadable"  # Here they always are.
 class ReadImages(beam.DoFn):
     """A name -> (name, (H, W) uint16), resized to `size` = (height, width). Names are JSON strings.
 
-    What cannot be read becomes {image, reason}, as JSON, in the output UNREADABLE.
+    What cannot be read becomes a row of image and reason, as `archive_tables` takes it, in the output UNREADABLE.
     """
 
     def __init__(self, size: tuple[int, int], on_file: Callable[[], None]):
@@ -73,4 +73,4 @@ def _or_reason(name: str, read: Callable[[str, Path], Iterator]) -> list:
         reason = str(error).removeprefix(f"{path}: ").removeprefix(f"{name}: ").removesuffix(_FLAG)
     except Exception as error:  # One file in a million that a reader stumbles over must not end the run; the reason is kept.
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return [beam.pvalue.TaggedOutput(UNREADABLE, json.dumps({"image": name, "reason": reason}))]
+    return [beam.pvalue.TaggedOutput(UNREADABLE, {"image": json.dumps(name), "reason": json.dumps(reason)})]

@@ -1,4 +1,7 @@
-"""Tables in shards: CSV as `scripts/score.py` writes it, or Parquet. Beam writes each shard under another name and renames it."""
+"""Tables in shards: CSV as `scripts/score.py` writes it, or Parquet. Beam writes each shard under another name and renames it.
+
+In the rows that come here, what may hold a file's name is a JSON string: Beam's own coders refuse names that are no UTF-8.
+"""
 
 import csv
 import dataclasses
@@ -35,7 +38,8 @@ class Table:
 
 SCORES = Table(score_table.COLUMNS, score_table.as_fields)
 VOLUMES = Table(volume_scores.COLUMNS, volume_scores.as_fields)
-UNREADABLE = Table(("image", "reason"), json.loads)  # Rows are JSON: see `archive`.
+UNREADABLE = Table(("image", "reason"), dict)
+_JSON = ("image", "volume", "reason")
 
 
 class CsvSink(FileBasedSink):
@@ -52,7 +56,7 @@ class CsvSink(FileBasedSink):
         return text, writer
 
     def write_record(self, file_handle: tuple[io.TextIOWrapper, csv.DictWriter], value: dict) -> None:
-        file_handle[1].writerow(self._table.as_fields(value))
+        file_handle[1].writerow(self._table.as_fields(_decoded(value)))
 
     def close(self, file_handle: tuple[io.TextIOWrapper, csv.DictWriter]) -> None:
         file_handle[0].close()
@@ -70,13 +74,17 @@ class ParquetSink(FileBasedSink):
         return _ParquetShard(super().open(temp_path), schema)
 
     def write_record(self, file_handle: "_ParquetShard", value: dict) -> None:
-        file_handle.add(value)
+        file_handle.add(_decoded(value))
 
     def close(self, file_handle: "_ParquetShard") -> None:
         file_handle.close()
 
 
 SINKS: dict[str, type[FileBasedSink]] = {"csv": CsvSink, "parquet": ParquetSink}
+
+
+def _decoded(row: dict) -> dict:
+    return row | {name: json.loads(row[name]) for name in _JSON if name in row}
 
 
 class _ParquetShard:
@@ -104,6 +112,7 @@ class _ParquetShard:
 def _value(name: str, value: object) -> object:
     if isinstance(value, str):
         return os.fsencode(value).decode("utf-8", "backslashreplace")
-    if (name == "label" and value < 0) or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return value
+    if isinstance(value, bool):
+        return int(value)
+    unknown = value < 0 if name == "label" else math.isnan(value)
+    return None if unknown else value

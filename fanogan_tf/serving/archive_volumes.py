@@ -12,14 +12,9 @@ class VolumeRows(beam.PTransform):
 
     def expand(self, rows_and_facts: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         rows, known = rows_and_facts
-        patches = rows | "Volumes of patches" >> beam.Map(lambda row: (json.dumps(volume_of(row["image"])), row))
+        patches = rows | "Volumes of patches" >> beam.Map(lambda row: (json.dumps(volume_of(json.loads(row["image"]))), row))
         named = known | "Names of volumes" >> beam.Map(lambda row: (row["volume"], row))
-        return (
-            (patches, named)
-            | beam.Flatten()
-            | beam.CombinePerKey(_OneRow())
-            | "Rows of volumes" >> beam.MapTuple(lambda name, row: row | {"volume": json.loads(name)})
-        )
+        return (patches, named) | beam.Flatten() | beam.CombinePerKey(_OneRow()) | "Rows of volumes" >> beam.Values()
 
 
 class _OneRow(beam.CombineFn):
