@@ -70,7 +70,7 @@ def score_archive(
         reader = ReadVolumes(options, ticker) if of_volumes else ReadImages(model.image_shape[:2], ticker)
         pipeline = beam.Pipeline(options=beam_options)
         lay(pipeline, made, reader, handler, file_format)
-        with watched(made.progress), shown(made.progress, total, "volume" if of_volumes else "image"):
+        with watched(), shown(made.progress, total, "volume" if of_volumes else "image"):
             pipeline.run().wait_until_finish()
         found_counts = made.counts()
         counts = {name: found_counts[name] for name in ("images", "volumes", "unreadable") if name in found_counts}
@@ -100,8 +100,11 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
 
 
 def _quiet(options: PipelineOptions) -> None:
-    """Leaves the screen to the progress bar, where there is one; other runners tell of themselves by logging."""
-    level = "ERROR" if _is_direct(options) else "INFO"
+    """Leaves the screen to the progress bar, where there is one; other runners tell of themselves by logging.
+
+    Nothing gets lost by it: what DirectRunner logs as an error, it raises as well.
+    """
+    level = "CRITICAL" if _is_direct(options) else "INFO"
     logging.getLogger().setLevel(level)
     worker = options.view_as(WorkerOptions)
     worker.default_sdk_harness_log_level = worker.default_sdk_harness_log_level or level

@@ -27,7 +27,6 @@ class Ticker:
         return Ticker, (self._folder,)
 
     def __call__(self) -> None:
-        """Raises FileNotFoundError if the folder is gone: nobody waits for this worker any more, and it should stop."""
         self._untold += 1
         now = time.monotonic()
         if self._folder and now - self._told > _SECONDS:

@@ -2,19 +2,19 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from scripts.helpers import start
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
-from fanogan_tf.serving import archive
-from fanogan_tf.serving.archive_workers import watched
+from fanogan_tf.serving.archive_workers import _workers_of, watched
 
-from .archived import MULTI_PROCESS, exported, write_images
+from .archived import MULTI_PROCESS, exported, score, write_images
 
 SAID = "a worker process has died (killed, or out of memory); nothing was written, run it again"
 
@@ -27,18 +27,6 @@ def wait_for(look, seconds=120):
             return found
         time.sleep(0.02)
     raise AssertionError("waited in vain")
-
-
-def child_of(pid):
-    """A process that `pid` has started, or None."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, _, rest = path.read_text().rpartition(")")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if rest.split()[1] == str(pid):
-            return int(name.split()[0])
-    return None
 
 
 def reader_of(fifo):
@@ -66,57 +54,62 @@ def work(tmp_path_factory):
     return exported(folder / "model", Options(), side=8), folder / "images"
 
 
-def started(work, output, *more):
+def fails_while(act, work, output, *more):
+    """Scores with two worker processes while `act` runs in another thread; returns what the run raised."""
     model, images = work
-    named = [f"--images={path}" for path in (images, *more)]
-    return start("score_archive", f"--saved_model={model}", *named, f"--output={output}", *MULTI_PROCESS)
+    actor = threading.Thread(target=act)
+    actor.start()
+    with pytest.raises(UserError) as raised:
+        score(model, [images, *more], output, *MULTI_PROCESS)
+    actor.join()
+    return str(raised.value)
 
 
-def assert_ended_well(process, folder):
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == 1 and output == "", errors
-    assert errors.replace("\r", "\n").splitlines()[-1] == f"error: {SAID}" and "Traceback" not in errors, errors
-    assert list(folder.iterdir()) == []
-
-
-def test_killed_in_the_middle_of_its_work(work, tmp_path, tmp_path_factory):
-    """It reads a pipe as an image, waits there for ever, and that is when it is killed; the others have their rows written."""
-    fifo = tmp_path_factory.mktemp("images") / "one.png"
+def test_killed_in_the_middle_of_its_work(work, tmp_path, capfd):
+    """It reads a pipe as an image, waits there for ever, and that is when it is killed."""
+    fifo = tmp_path / "one.png"
     os.mkfifo(fifo)
-    process = started(work, tmp_path / "out", fifo)
-    worker, ours = wait_for(lambda: reader_of(fifo))
-    os.kill(worker, signal.SIGKILL)
-    os.close(ours)
-    assert_ended_well(process, tmp_path)
+
+    def act():
+        worker, ours = wait_for(lambda: reader_of(fifo))
+        os.kill(worker, signal.SIGKILL)
+        os.close(ours)
+
+    assert fails_while(act, work, tmp_path / "out", fifo) == SAID
+    assert "Traceback" not in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == [fifo]
 
 
-def test_killed_before_its_work_begins(work, tmp_path):
+def test_killed_before_its_work_begins(work, tmp_path, capfd):
     """For which Beam alone would wait for ever."""
-    process = started(work, tmp_path / "out")
-    shell = wait_for(lambda: child_of(process.pid))
-    os.kill(wait_for(lambda: child_of(shell)), signal.SIGKILL)
-    assert_ended_well(process, tmp_path)
+    act = lambda: os.kill(wait_for(lambda: _workers_of(os.getpid()))[0], signal.SIGKILL)  # noqa: E731
+    assert fails_while(act, work, tmp_path / "out") == SAID
+    assert "Traceback" not in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_other_errors_stay_what_they_are(tmp_path):
-    with pytest.raises(RuntimeError, match="another"), watched(tmp_path):
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="another"), watched():
         raise RuntimeError("another")
-    with pytest.raises(UserError, match="has died"), watched(tmp_path):
+    with pytest.raises(UserError, match="has died"), watched():
         raise RuntimeError("Channel closed prematurely.")
 
 
-def test_hooks_are_put_back(tmp_path):
+def test_hooks_are_put_back():
     before = threading.excepthook, signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGUSR1)
-    with watched(tmp_path):
+    with watched():
         assert threading.excepthook is not before[0] and signal.getsignal(signal.SIGINT) is not before[1]
     assert (threading.excepthook, signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGUSR1)) == before
 
 
-def test_interrupting_calls_the_workers_off(tmp_path):
-    progress = tmp_path / "progress"
-    progress.mkdir()
-    with pytest.raises(KeyboardInterrupt), watched(progress):
-        signal.raise_signal(signal.SIGINT)
-    assert not progress.exists()
-    with pytest.raises(FileNotFoundError):
-        archive.Ticker(str(progress))()
+def test_on_ctrl_c_the_workers_are_ended_and_nobody_else():
+    sleeping = ["import time; time.sleep(600)", "# apache_beam.runners.worker.sdk_worker_main"]
+    worker, other = (subprocess.Popen([sys.executable, "-c", *part]) for part in (sleeping, sleeping[:1]))
+    try:
+        with pytest.raises(KeyboardInterrupt), watched():
+            signal.raise_signal(signal.SIGINT)
+        assert worker.wait(timeout=60) == -signal.SIGKILL
+        assert other.poll() is None
+    finally:
+        worker.kill()
+        other.kill()
