@@ -4,7 +4,6 @@ Names are what tables show: a path as the user gave it, or the whole URL.
 """
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -97,9 +96,9 @@ def _below_urls(urls: list[str], volumes: bool) -> Iterator[str]:
     extensions = EXTENSIONS
     if volumes:
         from fanogan_tf.data.oct.reading import VOLUME_EXTENSIONS as extensions
-    for url in urls:
+    for url in (url.rstrip("/") for url in urls):
         try:
-            whole, below = FileSystems.match([url, url.rstrip("/") + "/**"])
+            whole, below = FileSystems.match([url, f"{url}/**"])
         except (BeamIOError, ValueError) as error:  # ValueError: no file system of that name is installed.
             raise UserError(f"{url}: cannot be searched ({error}); Beam reads gs:// with apache-beam[gcp]") from error
         paths = [file.path for file in whole.metadata_list] or [
@@ -111,5 +110,5 @@ def _below_urls(urls: list[str], volumes: bool) -> Iterator[str]:
 
 
 def _visible(inside: str, extensions: tuple[str, ...]) -> bool:
-    hidden = any(part.startswith(".") for part in inside.split(os.sep))
+    hidden = any(part.startswith(".") for part in inside.split("/"))
     return not hidden and inside.lower().endswith(extensions)

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from oct_files import raw_values, write_vol
 from PIL import Image
 from pyarrow import parquet
@@ -160,6 +161,17 @@ def test_nothing_to_score(model, tmp_path):
     with pytest.raises(UserError, match=r"none.png: no such file or folder"):
         score(model, [tmp_path / "none.png"], tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_no_model_of_ours(images, tmp_path):
+    with pytest.raises(UserError, match=r"no SavedModel here"):
+        score(tmp_path, [images], tmp_path / "out")
+    module = tf.Module()
+    module.f = tf.function(lambda x: x, input_signature=[tf.TensorSpec((None, 8, 8, 1), tf.float32)])
+    tf.saved_model.save(module, str(tmp_path / "another"), signatures={"embed": module.f})
+    with pytest.raises(UserError, match=r"another: no SavedModel of fanogan_tf: its signature serving_default is missing"):
+        score(tmp_path / "another", [images], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_flags_that_nobody_knows():
