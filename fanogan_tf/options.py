@@ -33,10 +33,15 @@ class Options:
     )
     data_path: str = _option("", "mnist, fashion_mnist: a .npz file instead of the Keras download. folder, oct: the root folder.")
     normal_class: str = _option("1", "The class that counts as normal; all others are anomalous. Not used by folder.")
+    anomalous_class: str = _option(
+        "", "The opposite: this class is anomalous and all others are normal; --normal_class does not count then."
+    )
     split_seed: int = _option(0, "Seed of the train / validation / test split, apart from --seed so that runs compare.", least=0)
     validation_fraction: float = _option(
         0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5
     )
+    test_images: int = _option(0, "At most this many test images, drawn by --split_seed; 0: all.", least=0)
+    validation_images: int = _option(0, "At most this many held-out images calibrate, drawn by --split_seed; 0: all.", least=0)
     image_size: str = _option("", "Side in pixels (64) or height x width (64x80); empty keeps the source's own size.")
     patches: int = _option(
         0, "folder: cut this many random patches of --image_size per image instead of resizing. oct: per B-scan.", least=0

@@ -207,7 +207,8 @@ def _note(options: Options) -> str:
         return f"{options.method} on a synthetic phantom of retinal OCT, {options.phantom_test} test set"
     if options.dataset in ("folder", "oct"):
         return f"{options.method} on {Path(options.data_path).name}"
-    return f"{options.method} on {options.dataset}, normal class {options.normal_class}"
+    kind = "anomalous" if options.anomalous_class else "normal"
+    return f"{options.method} on {options.dataset}, {kind} class {options.anomalous_class or options.normal_class}"
 
 
 def _facts(options: Options) -> dict[str, str]:

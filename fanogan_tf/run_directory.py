@@ -25,13 +25,14 @@ OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
 class RunDirectory:
     """Paths of one run, and its settings."""
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, cache: Path | None = None):
+        """cache: where prepared images are kept, for several runs to share; None: in the run."""
         if not str(path):
             raise UserError("--run_dir: say in which directory the run is kept, as in --run_dir=runs/first")
         self.path = Path(path)
         self.flags = self.path / "flags.txt"
         self.data = self.path / "data.json"
-        self.cache = self.path / "cache"
+        self.cache = cache or self.path / "cache"
         self.gan = self.phase("gan")
         self.encoder = self.phase("encoder")
         self.detector = self.path / "detector"
@@ -126,8 +127,8 @@ class RunDirectory:
             raise UserError(f"{self.path}: holds another run: {details}; {mend}")
         return dataclasses.replace(kept, **{name: getattr(options, name) for name in differing})
 
-    def check_data(self, splits: Splits) -> None:
-        """Compares the images with those that the run here began with, where there is one.
+    def check_data(self, splits: Splits, names: tuple[str, ...] = ("train", "validation", "test")) -> None:
+        """Compares the images of the splits `names` with those that the run here began with, where there is one.
 
         Raises:
           UserError: they have changed.
@@ -135,7 +136,7 @@ class RunDirectory:
         if not self.data.is_file():
             return
         before, now = json.loads(self.data.read_text(encoding="utf-8")), _fingerprints(splits)
-        for name in now:
+        for name in names:
             if before[name] != now[name]:
                 raise UserError(
                     f"{self.path}: the {name} images are not those that this run began with "

@@ -33,10 +33,10 @@ _CLASS_NAMES = {
 
 
 def load(options: Options) -> Splits:
-    """The class `normal_class` of the train split, less its validation share; tested on the whole test split.
+    """The normal classes of the train split, less their validation share; tested on the whole test split.
 
     Raises:
-      UserError: no data, damaged data, or an unusable normal_class or image_size.
+      UserError: no data, damaged data, or an unusable normal_class, anomalous_class or image_size.
     """
     size = parse_image_size(options.image_size)
     if options.data_path:
@@ -46,8 +46,8 @@ def load(options: Options) -> Splits:
 
     class_names = _CLASS_NAMES[options.dataset]
     trainable = np.flatnonzero(np.bincount(train_classes) > 1)  # One to train on and one to hold out.
-    normal = one_class.find_class(options.normal_class, class_names, trainable)
-    normals = np.flatnonzero(train_classes == normal)
+    normal = one_class.normal_classes(options, class_names, trainable)
+    normals = np.flatnonzero(np.isin(train_classes, normal))
     train, validation = hold_out(len(normals), options.validation_fraction, options.split_seed)
 
     part = functools.partial(one_class.image_set, class_names=class_names, normal=normal, size=size)

@@ -1,8 +1,12 @@
 """From `--dataset` to images."""
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from fanogan_tf.data import digits, folder, mnist
+from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.oct import source as oct_source
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.errors import UserError
@@ -20,6 +24,24 @@ def load(options: Options, cache_dir: Path) -> Splits:
     Raises:
       UserError: missing or unusable data, or an option that does not fit the data set.
     """
+    if options.dataset in OCT and (options.test_images or options.validation_images):
+        raise UserError("--test_images, --validation_images: volumes are scored whole; leave them out")
+    splits = _load(options, cache_dir)
+    return dataclasses.replace(
+        splits,
+        validation=_at_most(options.validation_images, splits.validation, options.split_seed),
+        test=_at_most(options.test_images, splits.test, options.split_seed),
+    )
+
+
+def _at_most(most: int, images: ImageSet, seed: int) -> ImageSet:
+    """`most` of the images at random, in their order; all where `most` is 0 or there are no more."""
+    if not 0 < most < len(images):
+        return images
+    return images.take(np.sort(np.random.default_rng([seed, 4]).permutation(len(images))[:most]))
+
+
+def _load(options: Options, cache_dir: Path) -> Splits:
     if options.patches and options.dataset not in ("folder", *OCT):
         raise UserError(f"--patches={options.patches}: only --dataset=folder and oct are cut into patches; leave it out")
     if options.dataset == "digits":

@@ -58,7 +58,7 @@ def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
         raise UserError(f"{pair}, that run has no GAN of its own; it stands on --gan_from={theirs.gan_from}: name that one")
     _check_networks(pair, theirs, source, options, splits)
     try:
-        source.check_data(splits)
+        source.check_data(splits, names=("train",))
     except UserError as error:
         raise UserError(f"{pair}, its GAN was made with other images; take the same --dataset and split ({error})") from error
     step = saved_step(source.gan / "checkpoints")

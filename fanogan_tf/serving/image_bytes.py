@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from fanogan_tf.serving import exif
 from fanogan_tf.serving.resizing import resize
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -10,8 +11,9 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 def decode(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """PNG or JPEG strings (B,), each of any size, grey or colour -> (B, H, W, 1) float32, whole numbers in 0 .. 65535.
 
-    As everywhere: colour becomes luminance, transparency is dropped, 8-bit v becomes v * 257. Colour of 16 bits is reduced to 8
-    first. Other than there, an EXIF orientation is not applied.
+    As everywhere: colour becomes luminance, transparency is dropped, the EXIF orientation is applied, 8-bit v becomes v * 257.
+    Not quite the same: one level of 65535 in few pixels of some resized images; one of 255 in JPEGs in CMYK; an orientation in a
+    PNG is not seen.
 
     Args:
       size: (H, W) wanted.
@@ -37,7 +39,8 @@ def _grey(contents: tf.Tensor) -> tf.Tensor:
 def _from_jpeg(contents: tf.Tensor) -> tf.Tensor:
     # The slower transform is the one that Pillow has.
     pixels = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
-    return 257.0 * tf.cast(_luminance(tf.cast(pixels, tf.int32)), tf.float32)
+    grey = 257.0 * tf.cast(_luminance(tf.cast(pixels, tf.int32)), tf.float32)
+    return exif.upright(grey, exif.orientation(contents))
 
 
 def _from_png(contents: tf.Tensor) -> tf.Tensor:

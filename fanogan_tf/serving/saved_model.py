@@ -1,7 +1,7 @@
 """An exported detector, loaded again. It needs TensorFlow and nothing of the networks' code."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +39,19 @@ def _not_ours(path: Path, why: str) -> UserError:
 
 
 class ServedDetector:
-    """path: the version's folder. image_shape: (H, W, 1). outputs: names of what it returns. card: model_card.json, or {}."""
+    """What `load` returns.
+
+    path: the version's folder. card: model_card.json, {} where it is gone. image_shape: (H, W, 1). outputs: names of what it
+    returns. inputs: of each signature the one input, a TensorSpec with its name.
+    """
 
     def __init__(self, module, path: Path, card: dict):
         self._module = module  # Holds the variables.
         self.path = path
         self.card = card
-        default = module.signatures["serving_default"]
-        self.image_shape = tuple(default.structured_input_signature[1]["image"].shape[1:])
-        self.outputs = tuple(sorted(default.structured_outputs))
+        self.inputs = {name: _one(f.structured_input_signature[1].values()) for name, f in module.signatures.items()}
+        self.outputs = tuple(sorted(module.signatures["serving_default"].structured_outputs))
+        self.image_shape = tuple(self.inputs["serving_default"].shape[1:])
 
     @property
     def RESTORES(self) -> bool:
@@ -71,3 +75,8 @@ class ServedDetector:
     def run(self, signature: str, **inputs: tf.Tensor) -> dict[str, np.ndarray]:
         """Any signature."""
         return {name: value.numpy() for name, value in self._module.signatures[signature](**inputs).items()}
+
+
+def _one(specs: Iterable[tf.TensorSpec]) -> tf.TensorSpec:
+    (spec,) = specs
+    return spec

@@ -30,6 +30,7 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
     latent = tf.TensorSpec((None, detector.latent_dim), tf.float32, name="latent")
 
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])  # One graph that both signatures call.
     def judged(images: tf.Tensor) -> dict[str, tf.Tensor]:
         measured = _even_of_none(detector.compute, images)
         return {

@@ -28,3 +28,32 @@ def test_folder(tmp_path):
 def test_patches_are_for_folders(tmp_path):
     with pytest.raises(UserError, match="--patches=3"):
         sources.load(Options(dataset="digits", patches=3), tmp_path)
+
+
+def test_at_most_so_many_images_drawn_by_the_split_seed(tmp_path):
+    def load(**few):
+        return sources.load(Options(dataset="digits", normal_class="0", **few), tmp_path)
+
+    everything, few = load(), load(test_images=100, validation_images=5)
+    assert len(few.test) == 100 and len(few.validation) == 5 and len(few.train) == len(everything.train)
+    place = {name: i for i, name in enumerate(everything.test.names)}
+    places = [place[name] for name in few.test.names]
+    assert places == sorted(places)
+    np.testing.assert_array_equal(few.test.images, everything.test.images[places])
+    np.testing.assert_array_equal(few.test.labels, everything.test.labels[places])
+    assert load(test_images=100, seed=8).test.names.tolist() == few.test.names.tolist()
+    assert load(test_images=100_000).test.names.tolist() == everything.test.names.tolist()
+
+
+def test_volumes_are_scored_whole(tmp_path):
+    with pytest.raises(UserError, match=r"^--test_images, --validation_images: volumes"):
+        sources.load(Options(dataset="oct_phantom", test_images=5), tmp_path)
+
+
+def test_one_class_anomalous_and_nine_normal(tmp_path):
+    splits = sources.load(Options(dataset="digits", normal_class="0", anomalous_class="3"), tmp_path)
+    assert set(splits.train.class_names) == set("012456789") and set(splits.train.labels) == {0}
+    np.testing.assert_array_equal(splits.test.labels, splits.test.class_names == "3")
+    assert set(splits.test.class_names) == set("0123456789")
+    names = [*splits.train.names, *splits.validation.names, *splits.test.names]
+    assert len(set(names)) == len(names) == 1797

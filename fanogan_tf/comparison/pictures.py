@@ -1,0 +1,63 @@
+"""The figures of a comparison: ROC curves and score distributions in one picture, and what each method restores."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fanogan_tf.comparison.outcomes import Outcome
+from fanogan_tf.comparison.variants import TABLE_1, TABLE_2, TABLE_A1, VARIANTS
+from fanogan_tf.data import sources
+from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.detection import kinds
+from fanogan_tf.evaluation import overlays, restorations, score_grid
+from fanogan_tf.evaluation.metrics import ANOMALOUS, NORMAL
+
+_PER_KIND = 5  # images restored, of normal and of anomalous ones
+
+
+def draw(outcomes: list[Outcome], counted: dict[str, list[dict]], note: str) -> Iterator[tuple[str, Figure]]:
+    """Yields file name (without .png) and figure. Of several seeds the first is drawn.
+
+    counted: what `pixels.count` says.
+    """
+    first = min(outcome.job.seed for outcome in outcomes)
+    of_first = {outcome.job.variant.name: outcome for outcome in outcomes if outcome.job.seed == first}
+    note = f"{note}; seed {first}"
+    compared = {name: of_first[name] for name in TABLE_1 if name in of_first}
+    losses = {name: of_first[name] for name in (*TABLE_2, *TABLE_A1) if name in of_first}
+    for names, ending in ((compared, ""), (losses, "_encoder_losses")):
+        if len(names) < 2:
+            continue
+        scores = {_title(name): (o.table.label[o.known], o.table.score[o.known]) for name, o in names.items()}
+        yield f"roc{ending}", overlays.roc_overlay(scores, note)
+        yield f"scores{ending}", score_grid.score_grid(scores, note)
+        if figure := _restorations(names, note):
+            yield f"restorations{ending}", figure
+    if counted:
+        curves = {_title(name): (*np.array(results[0]["roc"]), results[0]["auroc"]) for name, results in counted.items()}
+        yield "pixel_roc", overlays.pixel_roc_overlay(curves, note)
+
+
+def _title(name: str) -> str:
+    return VARIANTS[name].title if name in TABLE_1 else name.replace("_linear", ", linear").replace("fanogan", "izi_f")
+
+
+def _restorations(outcomes: dict[str, Outcome], note: str) -> Figure | None:
+    """The same images restored by every method that restores any."""
+    detectors = {name: kinds.load(outcome.job.run.detector) for name, outcome in outcomes.items()}
+    detectors = {name: detector for name, detector in detectors.items() if detector.RESTORES}
+    if not detectors:
+        return None
+    job = next(iter(outcomes.values())).job
+    test = _some(sources.load(job.options, job.run.cache).test, job.seed)
+    images = test.float_images(np.arange(len(test)))
+    restored = {_title(name): detector.measure(images)["reconstruction"] for name, detector in detectors.items()}
+    return restorations.restorations(images, test.class_names.tolist(), restored, note, test.masks)
+
+
+def _some(test: ImageSet, seed: int) -> ImageSet:
+    """A few normal and a few anomalous images at random."""
+    random = np.random.default_rng([seed, 5])
+    kinds_of = (np.flatnonzero(test.labels == label) for label in (NORMAL, ANOMALOUS))
+    return test.take(np.concatenate([random.permutation(places)[:_PER_KIND] for places in kinds_of]))

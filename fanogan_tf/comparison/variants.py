@@ -1,0 +1,93 @@
+"""What the tables compare: methods, and f-AnoGAN's with other encoder losses and bounds."""
+
+import dataclasses
+from collections.abc import Callable
+
+from fanogan_tf.errors import UserError
+from fanogan_tf.options import Options
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One trained detector of the comparison.
+
+    name: of its run directory, and in `--methods`. title: in tables. settings: what it changes in the options.
+    gan: the variant whose GAN it stands on, "" for none. updates: from the options to the network updates of one of its
+    iterations; None where it has f-AnoGAN's own phases, or is fitted at once. searches: whether it looks for z image by image,
+    which takes hundreds of times as long.
+    """
+
+    name: str
+    title: str
+    settings: dict
+    gan: str = ""
+    updates: Callable[[Options], int] | None = None
+    searches: bool = False
+
+
+def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
+    # The paper scores ziz and izi by A_R alone; the other residual is in their tables of scores all the same.
+    by_image = {} if encoder_loss == "izi_f" else {"kappa": 0.0}
+    settings = {"method": "fanogan", "encoder_loss": encoder_loss, "bound": bound, **by_image}
+    return Variant(name, title, settings, gan="" if name == "fanogan" else "fanogan")
+
+
+def _two(options: Options) -> int:
+    """One of each of two networks that oppose each other."""
+    return 2
+
+
+_ALL = (
+    _fanogan("fanogan", "f-AnoGAN", "izi_f", "tanh"),
+    _fanogan("izi", "izi", "izi", "tanh"),
+    _fanogan("ziz", "ziz", "ziz", "tanh"),
+    _fanogan("fanogan_linear", "izi_f, linear", "izi_f", "linear"),
+    _fanogan("izi_linear", "izi, linear", "izi", "linear"),
+    _fanogan("ziz_linear", "ziz, linear", "ziz", "linear"),
+    Variant("iterative", "iterative", {"method": "iterative"}, gan="fanogan", searches=True),
+    Variant("critic", "A_D (critic)", {"method": "critic"}, gan="fanogan"),
+    Variant("ae", "AE", {"method": "ae"}, updates=lambda options: 1),
+    Variant("adv_ae", "AdvAE", {"method": "adv_ae"}, updates=lambda options: options.n_critic + 1),
+    Variant("ali", "ALI", {"method": "ali"}, updates=_two),
+    Variant("anogan", "AnoGAN", {"method": "anogan", "anogan_variant": "anogan"}, updates=_two, searches=True),
+    Variant("gan_r", "GAN_R", {"method": "anogan", "anogan_variant": "gan_r"}, gan="anogan", updates=_two, searches=True),
+    Variant("p_d", "P_D", {"method": "anogan", "anogan_variant": "p_d"}, gan="anogan", updates=_two),
+    Variant("ganomaly", "GANomaly", {"method": "ganomaly"}, updates=_two),
+    Variant("pca", "PCA", {"method": "pca"}),
+    Variant("ocsvm", "one-class SVM", {"method": "ocsvm"}),
+)
+VARIANTS = {variant.name: variant for variant in _ALL}
+
+TABLE_1 = (
+    *("pca", "ocsvm", "ae", "adv_ae", "ali", "critic", "anogan", "gan_r", "p_d", "ganomaly", "iterative"),
+    "fanogan",
+)
+TABLE_2 = ("ziz", "izi", "fanogan")
+TABLE_A1 = ("ziz_linear", "izi_linear", "fanogan_linear")
+
+
+def chosen(names: list[str]) -> list[Variant]:
+    """The variants of these names, in the order that they are trained in; all for an empty list.
+
+    Raises:
+      UserError: no such variant.
+    """
+    for name in names:
+        if name not in VARIANTS:
+            raise UserError(f"--methods={name}: no such method; choose of {', '.join(VARIANTS)}")
+    return [variant for variant in _ALL if variant.name in names or not names]
+
+
+def options_of(variant: Variant, options: Options, seed: int, searched_images: int) -> Options:
+    """The options of the variant's run.
+
+    Every method gets as many network updates as f-AnoGAN's two phases together: (n_critic + 1) iterations + encoder_iterations.
+    `searched_images`: at most so many test and held-out images where z is looked for image by image; 0 for all.
+    """
+    settings = {**variant.settings, "seed": seed}
+    if variant.updates:
+        all_updates = options.iterations * (options.n_critic + 1) + options.encoder_iterations
+        settings["iterations"] = max(1, round(all_updates / variant.updates(options)))
+    if variant.searches and searched_images:
+        settings |= {"test_images": searched_images, "validation_images": searched_images}
+    return dataclasses.replace(options, **settings)
