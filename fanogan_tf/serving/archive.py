@@ -3,6 +3,8 @@
 Between the steps of the pipeline names are JSON strings: plain ASCII, whatever bytes a file's name has.
 """
 
+import contextlib
+import io
 import logging
 import math
 import time
@@ -60,20 +62,22 @@ def score_archive(
     """
     start = time.perf_counter()
     beam_options = pipeline_options(beam_flags)
+    direct = _is_direct(beam_options)
     handler = archive_model.SavedModelHandler(folder, batch_size_for(options.score_batch_size))
     model = handler.load_model()
     options = model_card.options(model.card, model.path, options, given)
     of_volumes = options.dataset in sources.OCT
     with opened(output) as made:
         total = made.write_list(found(images, of_volumes))
-        ticker = Ticker(str(made.progress) if _is_direct(beam_options) else "")
+        ticker = Ticker(str(made.progress) if direct else "")
         reader = ReadVolumes(options, ticker) if of_volumes else ReadImages(model.image_shape[:2], ticker)
         pipeline = beam.Pipeline(options=beam_options)
         lay(pipeline, made, reader, handler, file_format)
-        with watched(), shown(made.progress, total, "volume" if of_volumes else "image"):
+        bar = shown(made.progress, total, "volume" if of_volumes else "image") if direct else contextlib.nullcontext()
+        with watched(), bar:
             pipeline.run().wait_until_finish()
         found_counts = made.counts()
-        counts = {name: found_counts[name] for name in ("images", "volumes", "unreadable") if name in found_counts}
+        counts = {name: found_counts[name] for name in ("images", "volumes", "patches", "unreadable") if name in found_counts}
         _check(counts, total, of_volumes)
         seconds = time.perf_counter() - start
         summary = {"files": total, **counts, "seconds": round(seconds, 3), "files_per_second": round(total / seconds, 1)}
@@ -83,14 +87,21 @@ def score_archive(
 
 
 def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
-    """Beam's options. Raises UserError: one that neither this project nor Beam knows."""
+    """Beam's options. Raises UserError: one that neither this project nor Beam knows, or a value that Beam refuses."""
     flags = list(flags)
     if not any(flag.startswith("--runner") for flag in flags):
         flags.append("--runner=DirectRunner")
-    options = PipelineOptions(flags)
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            options = PipelineOptions(flags)
+            known = options.get_all_options()
+    except SystemExit as error:
+        reason = complaint.getvalue().strip().rpartition("error: ")[2]
+        raise UserError(f"Beam's flags: {reason}; every one is a --flag=value") from error
     # Other runners have flags that only their job servers know.
     if _is_direct(options):
-        unknown = options.get_all_options(retain_unknown_options=True).keys() - options.get_all_options().keys()
+        unknown = options.get_all_options(retain_unknown_options=True).keys() - known.keys()
         if unknown:
             raise UserError(f"--{sorted(unknown)[0]}: no flag of this script, nor of Beam; see --help")
     _quiet(options)
@@ -135,7 +146,7 @@ def lay(
     read[UNREADABLE] | "Write unreadable" >> Write(
         tables.CsvSink(f"{made.path}/unreadable", tables.UNREADABLE, shard_name_template="")
     )
-    counted = {"images": rows, "unreadable": read[UNREADABLE]}
+    counted = {"patches" if of_volumes else "images": rows, "unreadable": read[UNREADABLE]}
     if of_volumes:
         volumes = (rows, read[VOLUMES]) | "Volumes" >> VolumeRows()
         volumes | "Write volumes" >> Write(sink(f"{made.path}/volumes", tables.VOLUMES))

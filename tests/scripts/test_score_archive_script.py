@@ -1,7 +1,9 @@
 import subprocess
 import sys
 
-from PIL import Image
+from serving.archived import exported, write_images
+
+from fanogan_tf.options import Options
 
 from .helpers import ROOT, succeed
 
@@ -14,13 +16,13 @@ runpy.run_path(script, run_name="__main__")
 """
 
 
-def test_archive_of_a_run(trained, tmp_path):
-    folder, _ = trained
-    Image.new("L", (8, 8), 99).save(tmp_path / "a.png")
-    succeed("export", f"--run_dir={folder}", f"--output={tmp_path / 'model'}")
-    arguments = (f"--saved_model={tmp_path / 'model'}", f"--images={tmp_path / 'a.png'}", f"--output={tmp_path / 'out'}")
+def test_archive(tmp_path):
+    """What is no flag of ours goes to Beam."""
+    model = exported(tmp_path / "model", Options(), side=8)
+    write_images(tmp_path / "images", 3)
+    arguments = (f"--saved_model={model}", f"--images={tmp_path / 'images'}", f"--output={tmp_path / 'out'}")
     printed = succeed("score_archive", *arguments, "--score_batch_size=2", "--job_name=one")
-    assert printed == f"1 files, 1 images, 0 unreadable: {tmp_path / 'out'}\n"
+    assert printed == f"3 files, 3 images, 0 unreadable: {tmp_path / 'out'}\n"
 
 
 def test_without_beam(tmp_path):

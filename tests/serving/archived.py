@@ -1,29 +1,25 @@
-"""Exported models and archives for the tests of archive scoring; smallest networks with random weights."""
+"""Exported models and archives for the tests of archive scoring."""
 
 import csv
 import dataclasses
 from pathlib import Path
 
-import keras
 import numpy as np
 from PIL import Image
 
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.encoder_detector import EncoderDetector
-from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.serving.archive import score_archive
 from fanogan_tf.serving.export import export
+
+from . import made
 
 MULTI_PROCESS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
 def exported(folder: Path, options: Options, side: int) -> Path:
     """A model for images of `side`, with the options on its card; about half of all noise images are anomalous."""
-    keras.utils.set_random_seed(0)
-    spec = NetworkSpec((side, side, 1), dim=2, latent_dim=2)
-    networks = {name: getattr(spec, name)() for name in EncoderDetector.NETWORKS}
-    detector = EncoderDetector(spec, **networks, kappa=1.0)
+    detector = made.detector(shape=(side, side, 1))
     noise = np.random.default_rng(0).uniform(-1, 1, (40, side, side, 1)).astype(np.float32)
     detector.calibration = calibrate(detector.measure(noise)["score"], "quantile", 0.5)
     return export(detector, folder, card={"flags": dataclasses.asdict(options)})

@@ -177,6 +177,8 @@ def test_no_model_of_ours(images, tmp_path):
 def test_flags_that_nobody_knows():
     with pytest.raises(UserError, match=r"--ouput: no flag of this script, nor of Beam"):
         archive.pipeline_options(["--ouput=x"])
+    with pytest.raises(UserError, match=r"Beam's flags: argument --direct_num_workers: invalid int value: 'x'"):
+        archive.pipeline_options(["--direct_num_workers=x"])
     assert archive.pipeline_options(["--runner=PortableRunner", "--of_its_job_server=1"]) is not None
 
 
@@ -200,7 +202,7 @@ def test_volumes_get_the_scores_of_score_py(tmp_path):
     (folder / "damaged.vol").write_bytes((folder / "#0@.vol").read_bytes()[:-1000])
 
     line = score(model, [folder], tmp_path / "out")
-    assert line.startswith("4 files, 48 images, 3 volumes, 1 unreadable: ")
+    assert line.startswith("4 files, 3 volumes, 48 patches, 1 unreadable: ")
     assert_same_rows(rows_of(*(tmp_path / "out").glob("scores-*")), rows_of(tmp_path / "scores.csv"))
     volumes = rows_of(*(tmp_path / "out").glob("volumes-*"))
     assert_same_rows(volumes, rows_of(tmp_path / "scores.volumes.csv"))
