@@ -32,7 +32,7 @@ class Monitor(keras.callbacks.Callback):
             tf.summary.graph(self.graph)
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         if step % self.log_every == 0:
             with self.writer.as_default(step):
                 for name, value in logs.items():
@@ -45,7 +45,7 @@ class Monitor(keras.callbacks.Callback):
             self._draw(step)
 
     def on_train_end(self, logs=None):
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         if step % self.sample_every:
             self._draw(step)
         self.writer.close()

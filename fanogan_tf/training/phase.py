@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints
+from fanogan_tf.training.distribution import distributed
 from fanogan_tf.training.guard import BadLossGuard
 from fanogan_tf.training.monitoring import Monitor, Sheet
 from fanogan_tf.training.progress import ProgressBar
@@ -26,6 +27,7 @@ def run_phase(
     checkpoint_every: int,
     log_every: int,
     sample_every: int,
+    turns: int = 1,
 ) -> None:
     """Trains `model` until its step is `iterations`, from the newest checkpoint in `folder` where there is one.
 
@@ -44,9 +46,10 @@ def run_phase(
     if start >= iterations:
         print(f"{name}: already at iteration {start} of {iterations}", flush=True)
         return
+    model.built = True  # Its networks are. With several devices, `fit` would make sure of that by calling it with images.
     with Interruption() as interruption, ProgressBar(name, start, iterations) as bar:
         model.fit(
-            batches(start),
+            distributed(batches(start), turns, model.distribute_strategy),
             steps_per_epoch=iterations - start,
             shuffle=False,
             verbose=0,
@@ -59,7 +62,8 @@ def run_phase(
             ],
         )
     if interruption.asked:
-        raise UserError(f"{name}: stopped at iteration {int(model.step)} of {iterations}; the same command goes on from there")
+        step = int(model.step.numpy())
+        raise UserError(f"{name}: stopped at iteration {step} of {iterations}; the same command goes on from there")
 
 
 class Interruption:
