@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from fanogan_tf.errors import UserError
+from fanogan_tf.networks.variables import value_of
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints
 from fanogan_tf.training.distribution import distributed
 from fanogan_tf.training.guard import BadLossGuard
@@ -62,7 +63,7 @@ def run_phase(
             ],
         )
     if interruption.asked:
-        step = int(model.step.numpy())
+        step = value_of(model.step)
         raise UserError(f"{name}: stopped at iteration {step} of {iterations}; the same command goes on from there")
 
 
