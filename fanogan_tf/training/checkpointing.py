@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from fanogan_tf.errors import UserError
-from fanogan_tf.networks.variables import value_of, tf_variables
+from fanogan_tf.networks.variables import tf_variables, value_of
 from fanogan_tf.training.optimization import loss_scalers
 
 
