@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from fanogan_tf import cluster
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.variables import tf_variables, value_of
 from fanogan_tf.training.optimization import loss_scalers
@@ -39,6 +40,8 @@ class Checkpoints:
         self._state = tf.train.Checkpoint(**state)
         self._scales = tf.train.Checkpoint(**scales)
         everything = tf.train.Checkpoint(**state, **scales)
+        # Made now, by all workers together: the chief alone, at its first saving, would wait for the others for ever.
+        _ = everything.save_counter
         self._manager = tf.train.CheckpointManager(everything, str(folder), max_to_keep=2, checkpoint_name="step")
 
     @property
@@ -68,8 +71,9 @@ class Checkpoints:
         return value_of(self.model.step)
 
     def save(self) -> None:
-        """Writes the present state as the newest checkpoint."""
-        self._manager.save(checkpoint_number=value_of(self.model.step))
+        """Writes the present state as the newest checkpoint; where several processes train, the chief does."""
+        if cluster.is_chief():
+            self._manager.save(checkpoint_number=value_of(self.model.step))
 
 
 class Checkpointing(keras.callbacks.Callback):
