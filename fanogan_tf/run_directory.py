@@ -110,9 +110,8 @@ class RunDirectory:
 
     def _found(self) -> list[Path]:
         """What is here of an earlier run. Prepared images are none of it: they are keyed by what they were made from."""
-        return [
-            path for path in (self.path.iterdir() if self.path.is_dir() else ()) if path not in (self.cache, self.path / ".lock")
-        ]
+        paths = self.path.iterdir() if self.path.is_dir() else ()
+        return [path for path in paths if path not in (self.cache, self.path / ".lock")]
 
     def options(self, given_options: Options, given: frozenset[str]) -> Options:
         """The options of a finished run, for scoring or evaluating it.

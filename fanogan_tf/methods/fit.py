@@ -22,9 +22,7 @@ def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     """
     check_held_out(splits)
     if options.strategy != "none":
-        raise UserError(
-            f"--strategy={options.strategy}: --method={options.method} is fitted at once, on one device; leave it out"
-        )
+        raise UserError(f"--strategy={options.strategy}: --method={options.method} is fitted by one device; leave --strategy out")
     if len(splits.train) < 2:
         raise UserError(f"--method={options.method}: there is one training image, it needs at least two; add normal images")
 
