@@ -44,14 +44,32 @@ def repeated(times: int, update: Callable[[tf.Tensor], dict[str, tf.Tensor]], na
         )
         return dict(values)
 
-    def loop_over_replicas(strategy: tf.distribute.Strategy, updates) -> dict[str, tf.Tensor]:
-        def once(turn: tf.Tensor) -> dict[str, tf.Tensor]:
-            values = strategy.extended.call_for_each_replica(lambda update: update(turn), args=(updates,))
-            return {name: tf.reduce_mean(strategy.experimental_local_results(value)) for name, value in values.items()}
-
-        return loop(once)
-
     if count() == 1:
         return loop(update)
-    # Replicas cannot meet inside a loop of their own: they part in each turn of a common one.
-    return tf.distribute.get_replica_context().merge_call(loop_over_replicas, args=(update,))
+    return _as_one(lambda strategy, updates: loop(lambda turn: _in_each(strategy, updates, turn)), update)
+
+
+def cond(predicate: tf.Tensor, then: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]) -> tf.Tensor:
+    """tf.cond, of scalars; `predicate` must be the same in all replicas."""
+    if count() == 1:
+        return tf.cond(predicate, then, otherwise)
+
+    def of_all(strategy: tf.distribute.Strategy, predicates, thens, otherwises) -> tf.Tensor:
+        first = strategy.experimental_local_results(predicates)[0]
+        return tf.cond(first, lambda: _in_each(strategy, thens), lambda: _in_each(strategy, otherwises))
+
+    return _as_one(of_all, predicate, then, otherwise)
+
+
+def _as_one(function: Callable, *arguments):
+    """function(strategy, *what all replicas have in place of arguments), called once for all of them.
+
+    Inside of a loop or branch of their own replicas cannot meet, so they part inside of a common one: `_in_each`.
+    """
+    return tf.distribute.get_replica_context().merge_call(function, args=arguments)
+
+
+def _in_each(strategy: tf.distribute.Strategy, functions, *arguments):
+    """Calls each replica's own one of `functions`; returns the means of their scalars over the replicas of this process."""
+    values = strategy.extended.call_for_each_replica(lambda function: function(*arguments), args=(functions,))
+    return tf.nest.map_structure(lambda value: tf.reduce_mean(strategy.experimental_local_results(value)), values)
