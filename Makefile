@@ -22,9 +22,9 @@ format: $(INSTALLED)
 clean:
 	rm -rf $(VENV) runs build *.egg-info
 
+# tensorflow-serving-api: TensorFlow Serving's messages, for tests. Its dependencies would bring a second TensorFlow.
 $(INSTALLED): setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA),oct,serving,test]"
-	# TensorFlow Serving's messages, for tests. Its dependencies would bring a second TensorFlow.
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA),oct,serving,archive,test]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps "tensorflow-serving-api>=2.21,<2.22"
 	touch $@

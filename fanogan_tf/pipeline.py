@@ -32,6 +32,7 @@ from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
 from fanogan_tf.serving import model_card, saved_model, verification
 from fanogan_tf.serving.saved_model import ServedDetector
+from fanogan_tf.training import distribution
 
 _OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
 _PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
@@ -43,7 +44,7 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     """Trains `options.method` in `run`: one of its phases, or "all". `overwrite`: delete the run that is there.
 
     Raises:
-      UserError: the method has no such phase; or what its `check` and `train` raise.
+      UserError: the method has no such phase; the devices cannot share the work; or what its `check` and `train` raise.
     """
     method = METHODS[options.method]
     if phase not in (*method.PHASES, "all"):
@@ -53,11 +54,15 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     phases = method.PHASES if phase == "all" else (phase,)
-    splits = sources.load(options, run.cache)
-    # All that can be said against it is said before anything that is there is changed.
-    method.check(run, options, splits, phases, overwrite)
-    run.take(options, splits, overwrite)
-    method.train(run, options, splits, phases)
+    strategy = distribution.strategy(options.strategy, options.logical_devices)
+    with distribution.together(strategy):
+        with distribution.chief_first(strategy):
+            # All that can be said against it is said before anything that is there is changed.
+            distribution.check(strategy, options.batch_size, options.jit_compile)
+            splits = sources.load(options, run.cache)
+            method.check(run, options, splits, phases, overwrite)
+            run.take(options, splits, overwrite)
+        method.train(run, options, splits, phases)
 
 
 def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "") -> int:
@@ -68,6 +73,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     `maps`: a folder for pixel maps, "" for none.
     """
     detector = kinds.load(run.detector, options.mixed_precision)
+    _check_maps(detector, options, maps)
     if images:
         return _score_named(detector, options, images, run.cache, output, maps)
     splits = sources.load(options, run.cache)
@@ -91,7 +97,13 @@ def score_exported(
     """
     served = saved_model.load(folder)
     options = model_card.options(served.card, served.path, options, given)
+    _check_maps(served, options, maps)
     return _score_named(served, options, images, output.parent / "cache", output, maps)
+
+
+def _check_maps(detector: Detector | ServedDetector, options: Options, maps: str) -> None:
+    if maps and not detector.RESTORES:
+        raise UserError(f"--maps={maps}: --method={options.method} restores no images and so has no maps; leave it out")
 
 
 def _score_named(
@@ -112,8 +124,6 @@ def _score(
     detector: Detector | ServedDetector, options: Options, source, volumes: Sequence[PreparedVolume], output: Path, maps: str
 ) -> int:
     """Scores a source, and the volumes that it is cut from (none: ())."""
-    if maps and not detector.RESTORES:
-        raise UserError(f"--maps={maps}: --method={options.method} restores no images and so has no maps; leave it out")
     batch_size = scoring.batch_size_for(options.score_batch_size)
     on_batch = {"on_batch": lambda batch, judged: save_maps(Path(maps), batch, judged)} if maps and not volumes else {}
     rows = scoring.score_rows(detector, source, batch_size, **on_batch)

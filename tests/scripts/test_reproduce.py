@@ -16,4 +16,5 @@ def test_bad_input(tmp_path):
     assert "--methods=magic: no such method; choose of fanogan" in fail("reproduce", *TINY, run_dir, "--methods=magic")
     assert "--train=false" in fail("reproduce", *TINY, run_dir, "--train=false")
     assert "--normal_class=12" in fail("reproduce", *TINY, run_dir, "--normal_class=12", "--methods=pca")
+    assert "--strategy=multi_worker" in fail("reproduce", *TINY, run_dir, "--strategy=multi_worker")
     assert "--run_dir" in fail("reproduce", *TINY)
