@@ -25,7 +25,7 @@ def changed(field):
         return field.metadata["choices"][-1]
     if field.type is bool:
         return not field.default
-    return OTHER[field.type] if field.name not in options_module._PATHS else "/some where/a=b"
+    return OTHER[field.type] if field.name not in options_module.PATHS else "/some where/a=b"
 
 
 def test_defaults():

@@ -51,10 +51,9 @@ def test_scoring_without_the_run(trained, model, files, tmp_path):
         assert ours == exported
 
 
-def test_scoring_without_the_run_needs_images_and_an_output(trained, model, files):
+def test_scoring_without_the_run_needs_images_and_an_output(model, files):
     assert "--images" in fail("score", f"--saved_model={model[0]}", "--output=o.csv")
     assert "--output" in fail("score", f"--saved_model={model[0]}", f"--images={files}")
-    assert "--run_dir" in fail("score", f"--saved_model={model[0]}", f"--run_dir={trained[0]}")
 
 
 def test_a_version_that_exists(trained, model):
@@ -73,7 +72,6 @@ def test_an_unfinished_run(trained, tmp_path):
 def test_an_output_that_cannot_be_written(trained, tmp_path):
     (tmp_path / "file").write_text("mine")
     assert "--output" in fail("export", f"--run_dir={trained[0]}", f"--output={tmp_path / 'file' / 'm'}")
-    assert "--output" in fail("export", f"--run_dir={trained[0]}")
 
 
 def test_a_model_that_is_not_ours(trained, tmp_path):

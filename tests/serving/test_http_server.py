@@ -1,13 +1,13 @@
 """A real server in a process of its own, and several clients at once."""
 
 import http.client
-import json
 import signal
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import orjson
 import pytest
 from scripts.helpers import start
 
@@ -35,15 +35,15 @@ def ask(server, body, path="/v1/models/digits:predict", **headers):
     """Status and answer."""
     connection = http.client.HTTPConnection(*server, timeout=300)
     try:
-        connection.request("POST", path, body if isinstance(body, (bytes, str)) else json.dumps(body), headers)
+        connection.request("POST", path, body if isinstance(body, (bytes, str)) else orjson.dumps(body), headers)
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        return response.status, orjson.loads(response.read())
     finally:
         connection.close()
 
 
-def scores(server, images, **more):
-    status, answer = ask(server, {"instances": images.tolist(), **more})
+def scores(server, images):
+    status, answer = ask(server, {"instances": images.tolist()})
     assert status == 200, answer
     return np.float32([row["score"] for row in answer["predictions"]])
 
