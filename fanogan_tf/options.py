@@ -83,7 +83,7 @@ class Options:
     )
     folded: bool = _option(True, "Convolutions computed together with pooling, doubling, normalisation: the same, faster.")
 
-    batch_size: int = _option(64, "Images per update.", least=1)
+    batch_size: int = _option(64, "Images per update; several devices share them.", least=1)
     iterations: int = _option(
         20_000,
         "GAN phase: generator updates, each after --n_critic critic updates. ae, adv_ae, ali, ganomaly: updates of all.",
@@ -158,6 +158,15 @@ class Options:
         free=True,
     )
     jit_compile: bool = _option(False, "Compile the training step with XLA. Pays on a GPU only.", free=True)
+    strategy: str = _option(
+        "none",
+        "Devices that share each batch of training: one; all GPUs of this machine; or those of all workers in TF_CONFIG.",
+        choices=["none", "mirrored", "multi_worker"],
+        free=True,
+    )
+    logical_devices: int = _option(
+        1, "mirrored, without a GPU: make so many devices of the CPU, to try it; no faster.", least=1, free=True
+    )
     checkpoint_every: int = _option(250, "Iterations between checkpoints.", least=1, free=True)
     log_every: int = _option(10, "Iterations between TensorBoard scalars.", least=1, free=True)
     sample_every: int = _option(250, "Iterations between sample sheets.", least=1, free=True)

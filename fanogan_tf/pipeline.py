@@ -26,15 +26,17 @@ from fanogan_tf.evaluation import report
 from fanogan_tf.evaluation import visual_turing as turing
 from fanogan_tf.evaluation.volumes import volume_metrics
 from fanogan_tf.methods import METHODS
+from fanogan_tf.methods.settings import settings
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
 from fanogan_tf.serving import model_card, saved_model, verification
 from fanogan_tf.serving.saved_model import ServedDetector
+from fanogan_tf.training import distribution
 
 _OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
 _PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
-# The settings that tell what the images are; of every other data set, the class that is normal.
+# The settings that tell what the images are; of every other data set, the class that is normal or anomalous.
 _DATA_FACTS = {"folder": ("patches",), "oct": _OCT_FACTS, "oct_phantom": (*_PHANTOM_FACTS, *_OCT_FACTS)}
 
 
@@ -42,7 +44,7 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     """Trains `options.method` in `run`: one of its phases, or "all". `overwrite`: delete the run that is there.
 
     Raises:
-      UserError: the method has no such phase; or what its `check` and `train` raise.
+      UserError: the method has no such phase; the devices cannot share the work; or what its `check` and `train` raise.
     """
     method = METHODS[options.method]
     if phase not in (*method.PHASES, "all"):
@@ -52,11 +54,15 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     phases = method.PHASES if phase == "all" else (phase,)
-    splits = sources.load(options, run.cache)
-    # All that can be said against it is said before anything that is there is changed.
-    method.check(run, options, splits, phases, overwrite)
-    run.take(options, splits, overwrite)
-    method.train(run, options, splits, phases)
+    strategy = distribution.strategy(options.strategy, options.logical_devices)
+    with distribution.together(strategy):
+        with distribution.chief_first(strategy):
+            # All that can be said against it is said before anything that is there is changed.
+            distribution.check(strategy, options.batch_size, options.jit_compile)
+            splits = sources.load(options, run.cache)
+            method.check(run, options, splits, phases, overwrite)
+            run.take(options, splits, overwrite)
+        method.train(run, options, splits, phases)
 
 
 def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "") -> int:
@@ -213,7 +219,8 @@ def _note(options: Options) -> str:
 
 def _facts(options: Options) -> dict[str, str]:
     """The settings that a reader of the report needs to know what its numbers are."""
-    names = ["method", "dataset", *_DATA_FACTS.get(options.dataset, ("normal_class",)), "image_size", "dim", "latent_dim"]
-    names += ["encoder_loss", "bound", "kappa", "batch_size", "iterations", "encoder_iterations", "seed", "split_seed"]
-    names += ["threshold_rule", "false_positive_rate"]
-    return {name: str(getattr(options, name)) for name in names}
+    which_class = ("anomalous_class",) if options.anomalous_class else ("normal_class",)
+    first = ("method", "dataset", *_DATA_FACTS.get(options.dataset, which_class), "image_size")
+    last = ("seed", "split_seed", "threshold_rule", "false_positive_rate")
+    first, last = ({name: getattr(options, name) for name in names} for names in (first, last))
+    return {name: str(value) for name, value in (first | settings(options) | last).items()}

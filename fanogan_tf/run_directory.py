@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf import files
+from fanogan_tf import cluster, files
 from fanogan_tf import options as options_module
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.splits import Splits
@@ -49,9 +49,14 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Nobody else writes the run inside this block. The system lets go of the lock also when the process is killed.
 
+        Of several processes that train it together, the chief writes it and the others only read: nothing is locked for them.
+
         Raises:
           UserError: another process holds it, or the directory cannot be made.
         """
+        if not cluster.is_chief():
+            yield
+            return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held until the end of the block
@@ -86,9 +91,14 @@ class RunDirectory:
     def take(self, options: Options, splits: Splits, overwrite: bool) -> None:
         """Makes this the directory of a run with these options on these images. Call it `locked`, once nothing speaks against it.
 
+        In a process that is not the chief of those that train it, it only looks whether the images are the same.
+
         Raises:
           UserError: the run that is here began with other images.
         """
+        if not cluster.is_chief():
+            self.check_data(splits)
+            return
         if overwrite:
             # What makes this a run directory goes last: broken off in between, it can still be overwritten.
             for path in sorted(self._found(), key=lambda path: path == self.flags):
@@ -101,7 +111,8 @@ class RunDirectory:
 
     def _found(self) -> list[Path]:
         """What is here of an earlier run. Prepared images are none of it: they are keyed by what they were made from."""
-        return [path for path in self.path.iterdir() if path not in (self.cache, self.path / ".lock")]
+        paths = self.path.iterdir() if self.path.is_dir() else ()
+        return [path for path in paths if path not in (self.cache, self.path / ".lock")]
 
     def options(self, given_options: Options, given: frozenset[str]) -> Options:
         """The options of a finished run, for scoring or evaluating it.

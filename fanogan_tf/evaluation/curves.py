@@ -41,7 +41,7 @@ def _roc_figure(
             point = metrics[key]
             text = f"{name}: sensitivity {point['sensitivity']:.3f},\nspecificity {point['specificity']:.3f}"
             _mark(plot, 1 - point["specificity"], point["sensitivity"], text, marker)
-    _unit_square(plot)
+    style.unit_square(plot)
     style.label_axes(plot, f"false positive rate: normal {unit} called anomalous", f"sensitivity: anomalous {unit} found")
     style.legend(plot, loc="lower right")
     return figure
@@ -61,7 +61,7 @@ def precision_recall(labels: np.ndarray, scores: np.ndarray, metrics: dict, note
         if point["precision"] is not None:
             text = f"{name}: precision {point['precision']:.3f},\nrecall {point['sensitivity']:.3f}"
             _mark(plot, point["sensitivity"], point["precision"], text, marker)
-    _unit_square(plot)
+    style.unit_square(plot)
     style.label_axes(plot, "recall (sensitivity): anomalous images found", "precision: calls of anomalous that are right")
     style.legend(plot, loc="lower left")
     return figure
@@ -82,7 +82,3 @@ def _mark(plot: Axes, x: float, y: float, label: str, marker: str) -> None:
         zorder=5,
         clip_on=False,
     )
-
-
-def _unit_square(plot: Axes) -> None:
-    plot.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")

@@ -47,8 +47,7 @@ def reconstructions(table: ScoreTable, positions: np.ndarray, detector, test, *,
     found = kinds(table)
     blocks = {name: (rows, _rows_of_images(positions[rows], detector, test)) for name, rows in choose(found, seed).items()}
     residuals = [content["residual"] for _, content in blocks.values() if content]
-    # Not the maximum: one hot pixel would leave everything else black.
-    hottest = max(float(np.percentile(np.concatenate(residuals), 99.5)), 1e-3) if residuals else 1.0
+    hottest = strips.hottest(residuals)
 
     # Pixels stay square: a strip's width and height are in the proportion of their pixels.
     cell = PER_KIND * _CELL * test.image_shape[0] / strips.strip_width(PER_KIND, test.image_shape[1])
@@ -73,7 +72,7 @@ def reconstructions(table: ScoreTable, positions: np.ndarray, detector, test, *,
             )
         top += block_height
     if heat is not None:
-        _colour_bar(figure, heat, width, bar_top)
+        strips.colour_bar(figure, heat, width - _RIGHT + 0.2, bar_top + _SCORES, "residual |x - G(E(x))|")
     return figure
 
 
@@ -113,12 +112,3 @@ def _draw_block(figure: Figure, top: float, cell: float, content: dict[str, np.n
                     annotation_clip=False,
                 )
     return heat
-
-
-def _colour_bar(figure: Figure, heat, width: float, top: float) -> None:
-    place = style.inch_axes(figure, width - _RIGHT + 0.2, top + _SCORES, 0.16, 2.2)
-    place.set_axis_on()
-    bar = figure.colorbar(heat, cax=place, extend="max")
-    bar.set_label("residual |x - G(E(x))|", fontsize=style.NOTE_SIZE, color=style.INK)
-    bar.ax.tick_params(labelsize=style.NOTE_SIZE - 1, labelcolor=style.INK, color=style.SPINE)
-    bar.outline.set_edgecolor(style.SPINE)

@@ -2,8 +2,11 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+
+from fanogan_tf.evaluation import style
 
 
 def gap(width: int) -> int:
@@ -36,6 +39,22 @@ def draw(plot: Axes, row: np.ndarray, colours: str, low: float, high: float) -> 
     # Small images keep sharp pixels; large ones are shrunk, and must be smoothed for that.
     interpolation = "nearest" if row.shape[0] <= 128 else "antialiased"
     return plot.imshow(row, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation=interpolation)
+
+
+def hottest(residuals: list[np.ndarray]) -> float:
+    """The upper end of one colour scale for all residuals: their 99.5th percentile; 1 where there are none."""
+    # Not the maximum: one hot pixel would leave everything else without colour.
+    return max(float(np.percentile(np.concatenate(residuals), 99.5)), 1e-3) if residuals else 1.0
+
+
+def colour_bar(figure: Figure, heat: AxesImage, left: float, top: float, label: str) -> None:
+    """The scale of residuals, with its place in inches as for `style.inch_axes`."""
+    place = style.inch_axes(figure, left, top, 0.16, 2.2)
+    place.set_axis_on()
+    bar = figure.colorbar(heat, cax=place, extend="max")
+    bar.set_label(label, fontsize=style.NOTE_SIZE, color=style.INK)
+    bar.ax.tick_params(labelsize=style.NOTE_SIZE - 1, labelcolor=style.INK, color=style.SPINE)
+    bar.outline.set_edgecolor(style.SPINE)
 
 
 def frame(plot: Axes, column: int, height: int, width: int, colour: str) -> None:

@@ -37,12 +37,22 @@ def axes(width: float, height: float, title: str, note: str) -> tuple[Figure, Ax
         color=FAINT_INK,
         va="bottom",
     )
+    dress(plot)
+    return figure, plot
+
+
+def dress(plot: Axes) -> None:
+    """Grid, ticks and frame as all plots have them."""
     plot.grid(color=GRID, linewidth=0.8)
     plot.set_axisbelow(True)
     plot.tick_params(labelsize=TEXT_SIZE, labelcolor=INK, color=SPINE, which="both")
     plot.spines[["top", "right"]].set_visible(False)
     plot.spines[["left", "bottom"]].set_color(SPINE)
-    return figure, plot
+
+
+def unit_square(plot: Axes) -> None:
+    """Both axes from 0 to 1, equally long."""
+    plot.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
 
 
 def label_axes(plot: Axes, x: str, y: str) -> None:
@@ -51,9 +61,9 @@ def label_axes(plot: Axes, x: str, y: str) -> None:
     plot.set_ylabel(y, fontsize=TEXT_SIZE, color=INK, labelpad=6)
 
 
-def legend(plot: Axes, **place) -> None:
-    """Draws the legend; `place` are matplotlib's own arguments for where."""
-    plot.legend(fontsize=TEXT_SIZE - 0.5, labelcolor=INK, facecolor="white", edgecolor=GRID, framealpha=0.95, **place)
+def legend(plot: Axes, *entries: list, **place) -> None:
+    """Draws the legend; `entries` are handles and labels, if not all, and `place` matplotlib's own arguments for where."""
+    plot.legend(*entries, fontsize=TEXT_SIZE - 0.5, labelcolor=INK, facecolor="white", edgecolor=GRID, framealpha=0.95, **place)
 
 
 def sheet(width: float, height: float, title: str, note: str) -> tuple[Figure, float]:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from fanogan_tf import cluster
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
@@ -16,10 +17,13 @@ from fanogan_tf.run_directory import RunDirectory
 
 def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
     """The networks that `options` ask for, for images (H, W, 1)."""
-    network = ("dcgan" if options.method == "anogan" else "resnet") if options.network == "auto" else options.network
-    return NetworkSpec(
-        image_shape, options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision, network
-    )
+    sizes = (options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
+    return NetworkSpec(image_shape, *sizes, network_name(options))
+
+
+def network_name(options: Options) -> str:
+    """What `--network` comes to: resnet or dcgan."""
+    return ("dcgan" if options.method == "anogan" else "resnet") if options.network == "auto" else options.network
 
 
 def check_images(splits: Splits) -> None:
@@ -40,7 +44,12 @@ def adam(options: Options, beta_1: float, beta_2: float = 0.999) -> keras.optimi
 
 
 def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, splits: Splits) -> None:
-    """What every recipe ends with: calibrates on the held-out normal images, prints their mean terms, fills `run.detector`."""
+    """What every recipe ends with: calibrates on the held-out normal images, prints their mean terms, fills `run.detector`.
+
+    The chief's alone, where several processes train.
+    """
+    if not cluster.is_chief():
+        return
     parts: dict[str, list[np.ndarray]] = {}
     for batch in splits.validation.batches(batch_size_for(options.score_batch_size)):
         for name, values in detector.measure(batch["image"]).items():

@@ -1,6 +1,7 @@
 """An exported model over HTTP, where there is no TensorFlow Serving: KServe's server, which speaks the same protocol."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
@@ -41,7 +42,7 @@ def serve(folder: Path, name: str, host: str, port: int) -> None:
     server = _server(served, name, port)
     address = "{}:{}".format(*listening.getsockname()[:2])
     print(f"serving {served.path}: http://{address}/v1/models/{name}:predict", flush=True)
-    with listening:
+    with listening, contextlib.suppress(KeyboardInterrupt):  # Which is how it is meant to end.
         server.run(sockets=[listening])
 
 
@@ -65,11 +66,13 @@ def _server(served: ServedDetector, name: str, port: int):
 
         async def predict(self, payload: object, headers: dict, response_headers: dict) -> bytes:
             try:
-                # JSON under another content type, curl's own for one, comes undecoded.
-                payload = orjson.loads(payload) if isinstance(payload, bytes) else payload
+                if isinstance(payload, bytes):  # JSON under another content type, curl's own for one, comes undecoded.
+                    payload = orjson.loads(payload)
                 request = await asyncio.to_thread(rest.parse, served, payload)
                 outputs = await self._outputs(request)
-            except ValueError as error:
+            except orjson.JSONDecodeError as error:
+                raise InvalidInput(f"the request is no JSON: {error}") from error
+            except rest.BadRequest as error:
                 raise InvalidInput(str(error)) from error
             response_headers["content-type"] = "application/json"
             return await asyncio.to_thread(orjson.dumps, rest.answer(request, outputs), option=orjson.OPT_SERIALIZE_NUMPY)

@@ -28,3 +28,11 @@ def test_a_frame_lies_around_its_image():
 def test_draw_keeps_the_given_scale():
     drawn = strips.draw(Figure().add_subplot(), np.zeros((2, 2)), "gray", -1.0, 1.0)
     assert drawn.get_clim() == (-1.0, 1.0)
+
+
+def test_one_hot_pixel_does_not_take_the_colour_from_all_others():
+    residuals = [np.full((2, 20, 20, 1), 0.5), np.full((2, 20, 20, 1), 0.1)]
+    residuals[0][0, 0, 0, 0] = 2.0
+    assert strips.hottest(residuals) == 0.5
+    assert strips.hottest([np.zeros((1, 2, 2, 1))]) > 0.0
+    assert strips.hottest([]) == 1.0
