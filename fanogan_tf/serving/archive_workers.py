@@ -24,29 +24,33 @@ def watched() -> Iterator[None]:
     Raises:
       UserError: a worker died.
     """
-    ended = False
+    ended = None
 
     def told(arguments: threading.ExceptHookArgs) -> None:
         if arguments.thread is not None and arguments.thread.name == _BEAMS_THREAD:
-            if not ended:
+            if ended is None:
                 os.kill(os.getpid(), signal.SIGUSR1)  # Its handler runs in the main thread, whatever that is waiting for.
         elif not issubclass(arguments.exc_type, grpc.RpcError):  # Nobody at the other end: what follows from a death.
             kept_hook(arguments)
 
     def end(number: int, _) -> None:
         nonlocal ended
-        if not ended:
-            ended = True
+        if ended is None:
+            ended = _died() if number == signal.SIGUSR1 else KeyboardInterrupt()
             for worker in _workers_of(os.getpid()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
-            raise _died() if number == signal.SIGUSR1 else KeyboardInterrupt
+            raise ended
 
     kept_hook, threading.excepthook = threading.excepthook, told
-    kept_handlers = {number: signal.signal(number, end) for number in (signal.SIGUSR1, signal.SIGINT)}
+    # In the background of a shell, Ctrl-C is for others.
+    numbers = [signal.SIGUSR1] if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else [signal.SIGUSR1, signal.SIGINT]
+    kept_handlers = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
-    except RuntimeError as error:
+    except Exception as error:
+        if ended not in (None, error):  # Beam makes other errors of it.
+            raise ended from error
         if "Channel closed" in str(error):  # Beam saw it first.
             raise _died() from error
         raise

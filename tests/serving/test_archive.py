@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from apache_beam.runners.portability import prism_runner
 from oct_files import raw_values, write_vol
 from PIL import Image
 from pyarrow import parquet
@@ -118,6 +119,15 @@ def test_what_cannot_be_read_is_kept_with_the_reason_and_counted(model, tmp_path
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert (summary["files"], summary["images"], summary["unreadable"]) == (6, 3, 3)
     assert [row["image"][-7:] for row in rows_of(*(tmp_path / "out").glob("scores-*"))] == ["000.png", "003.png", "004.png"]
+
+
+def test_nothing_is_downloaded(model, tmp_path, monkeypatch):
+    """Beam's DirectRunner would rather have its Prism do the work, a program from elsewhere."""
+    asked = []
+    monkeypatch.setattr(prism_runner, "PrismRunner", lambda: asked.append(1))
+    write_images(tmp_path / "images", 1)
+    score(model, [tmp_path / "images"], tmp_path / "out")
+    assert not asked
 
 
 def test_nothing_readable_leaves_a_table_without_rows(model, tmp_path):

@@ -95,6 +95,23 @@ def test_other_errors_stay_what_they_are():
         raise RuntimeError("Channel closed prematurely.")
 
 
+def test_ctrl_c_stays_what_it_is_whatever_beam_makes_of_it():
+    with pytest.raises(KeyboardInterrupt), watched():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise RuntimeError("KeyboardInterrupt [while running 'Read']") from error
+
+
+def test_who_ignores_ctrl_c_goes_on_doing_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with watched():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_hooks_are_put_back():
     before = threading.excepthook, signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGUSR1)
     with watched():
