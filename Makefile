@@ -24,5 +24,5 @@ clean:
 
 $(INSTALLED): setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA),oct,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA),oct,archive,test]"
 	touch $@

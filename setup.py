@@ -29,6 +29,8 @@ setup(
         "cpu": ["tensorflow-cpu>=2.21,<2.22"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "oct": ["eyepy>=0.21,<0.22", "pydicom>=3,<4", "nibabel>=5.3,<6", "PyMaxflow>=1.3,<2"],
+        # Beam and TensorFlow agree on protobuf 6; newer ones are not tested together.
+        "archive": ["apache-beam>=2.77,<2.78", "protobuf>=6.33,<6.34", "pyarrow>=25,<26"],
         "test": ["pytest>=8,<10", "ruff>=0.9,<1"],
     },
 )

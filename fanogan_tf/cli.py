@@ -38,12 +38,13 @@ except ModuleNotFoundError:
     sys.exit("error: TensorFlow is not installed; pip install -e '.[cpu]' or '.[gpu]' brings it")
 
 
-def run(main: Callable[[Options, frozenset[str]], None], *, rest: str = "") -> None:
+def run(main: Callable[[Options, frozenset[str]], None], *, rest: str = "", foreign: str = "") -> None:
     """Parses the command line, calls `main` and exits: 0, or 1 with one line on stderr that says what to mend.
 
     Args:
       main: gets the options and the names of those that were given.
       rest: name of the multi-string flag that takes arguments without a flag, such as what a shell made of `--images=*.png`.
+      foreign: name of the multi-string flag that takes flags which are none of ours; `main` hands them on.
     """
     options_module.define_flags()
     values = flags.FLAGS
@@ -53,7 +54,10 @@ def run(main: Callable[[Options, frozenset[str]], None], *, rest: str = "") -> N
         print(sys.modules["__main__"].__doc__, "\n--flagfile=FILE: read flags from a file, one per line.\n", *helps, sep="\n")
         return
     try:
-        remaining = values(sys.argv)[1:]
+        remaining = values(sys.argv, known_only=bool(foreign))[1:]
+        if foreign:
+            values[foreign].value = [*values[foreign].value, *(argument for argument in remaining if argument.startswith("-"))]
+            remaining = [argument for argument in remaining if not argument.startswith("-")]
         if remaining and not (rest and values[rest].present):
             raise UserError(f"unexpected argument {remaining[0]!r}; every setting is a --flag=value")
         if remaining:

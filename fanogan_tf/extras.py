@@ -6,8 +6,13 @@ from fanogan_tf.errors import UserError
 
 
 def require(module: str, path: Path) -> None:
-    """Raises UserError if the optional library `module` is not installed."""
+    """Raises UserError if the optional library `module`, which reads `path`, is not installed."""
+    need(module, "oct", f"{path}: reading it")
+
+
+def need(module: str, extra: str, what: str) -> None:
+    """Raises UserError if the library `module`, which comes with `extra` and `what` needs, is not installed."""
     try:
         __import__(module)
     except ImportError as error:
-        raise UserError(f"{path}: reading it needs {module}: pip install 'fanogan_tf[oct]'") from error
+        raise UserError(f"{what} needs {module}: pip install 'fanogan_tf[{extra}]'") from error

@@ -37,3 +37,27 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder beside `path`; it becomes `path` when the block ends without error, and never replaces one.
+
+    Its name begins with a dot and is no number: who watches the parent folder for new ones does not take it for one.
+
+    Raises:
+      FileExistsError: `path` is there, already or by the end of the block.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        try:
+            os.rename(temporary, path)  # Of two processes, the system lets only the first one do it: a filled folder stays.
+        except OSError as error:
+            raise FileExistsError(path) if path.exists() else error from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

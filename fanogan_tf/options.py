@@ -83,7 +83,7 @@ class Options:
     )
     folded: bool = _option(True, "Convolutions computed together with pooling, doubling, normalisation: the same, faster.")
 
-    batch_size: int = _option(64, "Images per update.", least=1)
+    batch_size: int = _option(64, "Images per update; several devices share them.", least=1)
     iterations: int = _option(
         20_000,
         "GAN phase: generator updates, each after --n_critic critic updates. ae, adv_ae, ali, ganomaly: updates of all.",
@@ -158,6 +158,15 @@ class Options:
         free=True,
     )
     jit_compile: bool = _option(False, "Compile the training step with XLA. Pays on a GPU only.", free=True)
+    strategy: str = _option(
+        "none",
+        "Devices that share each batch of training: one; all GPUs of this machine; or those of all workers in TF_CONFIG.",
+        choices=["none", "mirrored", "multi_worker"],
+        free=True,
+    )
+    logical_devices: int = _option(
+        1, "mirrored, without a GPU: make so many devices of the CPU, to try it; no faster.", least=1, free=True
+    )
     checkpoint_every: int = _option(250, "Iterations between checkpoints.", least=1, free=True)
     log_every: int = _option(10, "Iterations between TensorBoard scalars.", least=1, free=True)
     sample_every: int = _option(250, "Iterations between sample sheets.", least=1, free=True)
@@ -176,7 +185,7 @@ class Options:
     )
 
 
-_PATHS = ("data_path", "oct_cache", "gan_from")
+PATHS = ("data_path", "oct_cache", "gan_from")
 FREE = frozenset(f.name for f in dataclasses.fields(Options) if f.metadata["free"])
 
 
@@ -201,7 +210,7 @@ def from_flags(values: flags.FlagValues = flags.FLAGS) -> tuple[Options, frozens
     """The options, and the names of those that the user gave (the rest are defaults)."""
     names = [f.name for f in dataclasses.fields(Options)]
     options = Options(**{name: values[name].value for name in names})
-    given_paths = {name: str(Path(values[name].value).absolute()) for name in _PATHS if values[name].value}
+    given_paths = {name: str(Path(values[name].value).absolute()) for name in PATHS if values[name].value}
     options = dataclasses.replace(options, **given_paths)
     return options, frozenset(name for name in names if values[name].present)
 
@@ -212,6 +221,11 @@ def to_text(options: Options) -> str:
     for name, value in dataclasses.asdict(options).items():
         lines.append(f"--{name}={str(value).lower() if isinstance(value, bool) else value}")
     return "\n".join(lines) + "\n"
+
+
+def differing(kept: Options, options: Options, given: frozenset[str]) -> list[str]:
+    """Names, sorted, of the `given` ones among `options` that are something else in `kept`."""
+    return [name for name in sorted(given) if getattr(kept, name) != getattr(options, name)]
 
 
 def from_text(text: str, source: str) -> Options:

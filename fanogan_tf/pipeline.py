@@ -29,6 +29,10 @@ from fanogan_tf.methods import METHODS
 from fanogan_tf.methods.settings import settings
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.serving import export as serving_export
+from fanogan_tf.serving import model_card, saved_model, verification
+from fanogan_tf.serving.saved_model import ServedDetector
+from fanogan_tf.training import distribution
 
 _OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
 _PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
@@ -40,7 +44,7 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     """Trains `options.method` in `run`: one of its phases, or "all". `overwrite`: delete the run that is there.
 
     Raises:
-      UserError: the method has no such phase; or what its `check` and `train` raise.
+      UserError: the method has no such phase; the devices cannot share the work; or what its `check` and `train` raise.
     """
     method = METHODS[options.method]
     if phase not in (*method.PHASES, "all"):
@@ -50,11 +54,15 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     phases = method.PHASES if phase == "all" else (phase,)
-    splits = sources.load(options, run.cache)
-    # All that can be said against it is said before anything that is there is changed.
-    method.check(run, options, splits, phases, overwrite)
-    run.take(options, splits, overwrite)
-    method.train(run, options, splits, phases)
+    strategy = distribution.strategy(options.strategy, options.logical_devices)
+    with distribution.together(strategy):
+        with distribution.chief_first(strategy):
+            # All that can be said against it is said before anything that is there is changed.
+            distribution.check(strategy, options.batch_size, options.jit_compile)
+            splits = sources.load(options, run.cache)
+            method.check(run, options, splits, phases, overwrite)
+            run.take(options, splits, overwrite)
+        method.train(run, options, splits, phases)
 
 
 def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "") -> int:
@@ -65,46 +73,69 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     `maps`: a folder for pixel maps, "" for none.
     """
     detector = kinds.load(run.detector, options.mixed_precision)
+    if images:
+        return _score_named(detector, options, images, run.cache, output, maps)
+    splits = sources.load(options, run.cache)
+    run.check_data(splits)
+    start = time.perf_counter()
+    count = _score(detector, options, splits.test, splits.test_volumes, output, maps)
+    seconds = time.perf_counter() - start
+    timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
+    with files.whole_file(run.timing) as temporary:
+        temporary.write_text(json.dumps(timing), encoding="utf-8")
+    return count
+
+
+def score_exported(
+    folder: Path, options: Options, given: frozenset[str], images: list[Path], output: Path, maps: str = ""
+) -> int:
+    """`score` of files and folders by the SavedModel in `folder`; there is no run. `given`: see `options.from_flags`.
+
+    Raises:
+      UserError: it is no model of ours; or it was exported with another value of a given option.
+    """
+    served = saved_model.load(folder)
+    options = model_card.options(served.card, served.path, options, given)
+    return _score_named(served, options, images, output.parent / "cache", output, maps)
+
+
+def _score_named(
+    detector: Detector | ServedDetector, options: Options, images: list[Path], cache: Path, output: Path, maps: str
+) -> int:
+    """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
+    if options.dataset in sources.OCT:  # What is skipped of volumes gets reported there.
+        volumes, patches = oct_source.open_volumes(images, options, Path(options.oct_cache or cache))
+        return _score(detector, options, patches, volumes, output, maps)
+    stream = ImageStream(images, detector.image_shape, options.skip_unreadable)
+    count = _score(detector, options, stream, (), output, maps)
+    if stream.skipped:
+        print(f"skipped {len(stream.skipped)} unreadable images: {', '.join(stream.skipped[:5])}", file=sys.stderr)
+    return count
+
+
+def _score(
+    detector: Detector | ServedDetector, options: Options, source, volumes: Sequence[PreparedVolume], output: Path, maps: str
+) -> int:
+    """Scores a source, and the volumes that it is cut from (none: ())."""
     if maps and not detector.RESTORES:
         raise UserError(f"--maps={maps}: --method={options.method} restores no images and so has no maps; leave it out")
-    source, volumes, skipped = _to_be_scored(run, options, images, detector)
     batch_size = scoring.batch_size_for(options.score_batch_size)
-    on_batch = {"on_batch": lambda batch, measured: save_maps(Path(maps), batch, measured)} if maps and not volumes else {}
-    start = time.perf_counter()
+    on_batch = {"on_batch": lambda batch, judged: save_maps(Path(maps), batch, judged)} if maps and not volumes else {}
     rows = scoring.score_rows(detector, source, batch_size, **on_batch)
-    if volumes:
-        tally = VolumeScores()
-        count = score_table.write(output, tally.passing(rows))
-        tally.write(output.with_suffix(".volumes.csv"), volumes)
-    else:
-        count = score_table.write(output, rows)
-    seconds = time.perf_counter() - start
-    if not images:
-        timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
-        with files.whole_file(run.timing) as temporary:
-            temporary.write_text(json.dumps(timing), encoding="utf-8")
-    elif skipped:
-        print(f"skipped {len(skipped)} unreadable images: {', '.join(skipped[:5])}", file=sys.stderr)
-    if maps and volumes:
+    if not volumes:
+        return score_table.write(output, rows)
+    tally = VolumeScores()
+    count = score_table.write(output, tally.passing(rows))
+    tally.write(output.with_suffix(".volumes.csv"), volumes)
+    if maps:
         for volume, area_maps in zip(volumes, _area_maps(detector, volumes, options, "mapping"), strict=True):
             save_volume_maps(Path(maps), volume, volume.source.make().data, volume.in_scanner_geometry(area_maps))
     return count
 
 
-def _to_be_scored(run: RunDirectory, options: Options, images: list[Path], detector: Detector) -> tuple:
-    """What to score, the volumes that it is cut from (none: ()), and what gets skipped while it is read."""
-    if images and options.dataset in sources.OCT:
-        volumes, patches = oct_source.open_volumes(images, options, Path(options.oct_cache or run.cache))
-        return patches, volumes, []  # What was skipped has been reported.
-    if images:
-        stream = ImageStream(images, detector.spec.image_shape, options.skip_unreadable)
-        return stream, (), stream.skipped
-    splits = sources.load(options, run.cache)
-    run.check_data(splits)
-    return splits.test, splits.test_volumes, []
-
-
-def _area_maps(detector: Detector, volumes: Sequence[PreparedVolume], options: Options, doing: str) -> Iterator[np.ndarray]:
+def _area_maps(
+    detector: Detector | ServedDetector, volumes: Sequence[PreparedVolume], options: Options, doing: str
+) -> Iterator[np.ndarray]:
     """The maps of overlapping patches, volume by volume."""
     batch_size = scoring.batch_size_for(options.score_batch_size)
     for volume in tqdm(volumes, desc=doing, unit="volume"):
@@ -151,6 +182,25 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     real, generated = turing.images(detector, normal, count, options.seed)
     turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
+
+
+def export(run: RunDirectory, options: Options, folder: Path, version: int) -> Path:
+    """Writes the run's detector as `folder/<version>`, a SavedModel; version 0 is the next one. Returns that folder."""
+    detector = kinds.load(run.detector, options.mixed_precision)
+    return serving_export.export(detector, folder, version, model_card.describe(run, options, detector))
+
+
+def verify_export(run: RunDirectory, options: Options, folder: Path) -> str:
+    """Scores the test split with the run and with the SavedModel in `folder`; returns the line that compares them.
+
+    Raises:
+      UserError: the scores differ by more than `verification.TOLERANCE`.
+    """
+    served = saved_model.load(folder)
+    detector = kinds.load(run.detector, options.mixed_precision)
+    splits = sources.load(options, run.cache)
+    run.check_data(splits)
+    return verification.compare(detector, served, splits.test, scoring.batch_size_for(options.score_batch_size))
 
 
 def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf import files
+from fanogan_tf import cluster, files
 from fanogan_tf import options as options_module
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.splits import Splits
@@ -19,7 +19,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
 # Chosen when the detector is made and stored in it.
-_OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
+OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
 
 
 class RunDirectory:
@@ -49,9 +49,14 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Nobody else writes the run inside this block. The system lets go of the lock also when the process is killed.
 
+        Of several processes that train it together, the chief writes it and the others only read: nothing is locked for them.
+
         Raises:
           UserError: another process holds it, or the directory cannot be made.
         """
+        if not cluster.is_chief():
+            yield
+            return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = open(self.path / ".lock", "w")  # noqa: SIM115 - held until the end of the block
@@ -80,16 +85,21 @@ class RunDirectory:
         found = self._found()
         if found and not self.flags.is_file():
             raise UserError(f"{self.path}: is no run directory (no flags.txt) and not empty; take another --run_dir")
-        free = options_module.FREE if calibrates else options_module.FREE - _OF_THE_DETECTOR
+        free = options_module.FREE if calibrates else options_module.FREE - OF_THE_DETECTOR
         mend = "take another --run_dir (or train with --overwrite, which deletes that run)"
         return self._merged(options, given, free, mend) if found and not overwrite else options
 
     def take(self, options: Options, splits: Splits, overwrite: bool) -> None:
         """Makes this the directory of a run with these options on these images. Call it `locked`, once nothing speaks against it.
 
+        In a process that is not the chief of those that train it, it only looks whether the images are the same.
+
         Raises:
           UserError: the run that is here began with other images.
         """
+        if not cluster.is_chief():
+            self.check_data(splits)
+            return
         if overwrite:
             # What makes this a run directory goes last: broken off in between, it can still be overwritten.
             for path in sorted(self._found(), key=lambda path: path == self.flags):
@@ -102,7 +112,8 @@ class RunDirectory:
 
     def _found(self) -> list[Path]:
         """What is here of an earlier run. Prepared images are none of it: they are keyed by what they were made from."""
-        return [path for path in self.path.iterdir() if path not in (self.cache, self.path / ".lock")]
+        paths = self.path.iterdir() if self.path.is_dir() else ()
+        return [path for path in paths if path not in (self.cache, self.path / ".lock")]
 
     def options(self, given_options: Options, given: frozenset[str]) -> Options:
         """The options of a finished run, for scoring or evaluating it.
@@ -111,18 +122,18 @@ class RunDirectory:
           UserError: there is no run here, or a given option contradicts it.
         """
         mend = "leave it out, or take another --run_dir"
-        return self._merged(given_options, given, options_module.FREE - _OF_THE_DETECTOR, mend)
+        return self._merged(given_options, given, options_module.FREE - OF_THE_DETECTOR, mend)
 
     def _merged(self, options: Options, given: frozenset[str], free: frozenset[str], mend: str) -> Options:
         """The run's own options, with the given ones that are `free` to change; `mend` says what to do about any other."""
         if not self.flags.is_file():
             raise UserError(f"{self.path}: no run here; run scripts/train.py --run_dir={self.path} first")
         kept = options_module.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
-        differing = [name for name in sorted(given) if getattr(kept, name) != getattr(options, name)]
+        differing = options_module.differing(kept, options, given)
         fixed = [name for name in differing if name not in free]
         if fixed:
             details = ", ".join(f"--{name} is {getattr(kept, name)} there, {getattr(options, name)} here" for name in fixed)
-            if _OF_THE_DETECTOR.issuperset(fixed):
+            if OF_THE_DETECTOR.issuperset(fixed):
                 mend = "run scripts/train.py with it, all phases, to calibrate anew; nothing is trained twice"
             raise UserError(f"{self.path}: holds another run: {details}; {mend}")
         return dataclasses.replace(kept, **{name: getattr(options, name) for name in differing})

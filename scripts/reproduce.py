@@ -15,7 +15,7 @@ flags.DEFINE_integer("seeds", 1, "How many seeds, from --seed on.", lower_bound=
 flags.DEFINE_integer(
     "searched_images",
     0,
-    "At most this many test images, and held-out ones, for the methods that look for z image by image; 0: all.",
+    "At most this many test images, and a quarter as many held-out ones, for methods that look for z image by image; 0: all.",
     lower_bound=0,
 )
 flags.DEFINE_boolean("train", True, "Train and score what is missing; --train=false only makes tables of what is there.")

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from fanogan_tf import cli, pipeline
+from fanogan_tf import cli, cluster, pipeline
 from fanogan_tf.run_directory import RunDirectory
 
 flags.DEFINE_string("run_dir", "", "Where the run is kept. Run again with the same one it goes on where it stopped.")
@@ -14,6 +14,8 @@ def main(options, given):
     with run.locked():
         options = run.begin(options, given, flags.FLAGS.overwrite)
         pipeline.train(run, options, "all", flags.FLAGS.overwrite)
+        if not cluster.is_chief():
+            return
         pipeline.score(run, options, images=[], output=run.scores)
         print(pipeline.evaluate(run, options))
 

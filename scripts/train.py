@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from fanogan_tf import cli, pipeline
+from fanogan_tf import cli, cluster, pipeline
 from fanogan_tf.methods import METHODS, PHASES
 from fanogan_tf.methods.gan_from import kept_options
 from fanogan_tf.run_directory import RunDirectory
@@ -18,6 +18,8 @@ def main(options, given):
         method = options.method if overwrite or "method" in given else kept_options(run).method
         options = run.begin(options, given, overwrite, calibrates=phase in ("all", METHODS[method].PHASES[-1]))
         pipeline.train(run, options, phase, overwrite)
+    if not cluster.is_chief():
+        return
     following = "score.py" if run.detector.is_dir() else f"train.py --phase={_after(phase, options.method)}"
     print(f"trained: {run.path}; next: scripts/{following} --run_dir={run.path}")
 

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -243,3 +244,20 @@ def test_other_data(run, split, other):
         with pytest.raises(UserError, match=rf"the {split} images are not those .* \(5 then, {len(other)} now\)"):
             check()
     assert run.data.read_text() == before and kept(run).iterations == 7
+
+
+def test_workers_other_than_the_chief_write_nothing(run, monkeypatch):
+    config = json.dumps({"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}})
+    with monkeypatch.context() as other:
+        other.setenv("TF_CONFIG", config)
+        assert begin(run, dim=3) == Options(dim=3)
+        assert not run.path.exists()
+    with run.locked(), monkeypatch.context() as other:
+        other.setenv("TF_CONFIG", config)
+        begin(run, dim=3)  # The chief's lock does not keep them out.
+    begin(run, dim=3)
+    monkeypatch.setenv("TF_CONFIG", config)
+    begin(run, overwrite=True, dim=4)
+    assert kept(run) == Options(dim=3)
+    with pytest.raises(UserError, match="the train images are not those that this run began with"):
+        begin(run, dim=3, splits=Splits(images(5), images(1), images(2)))

@@ -18,8 +18,10 @@ def plan(root: Path, options: Options, methods: list[str], seeds: int, searched_
     """All runs of the comparison; see `plan.jobs`. methods: names of variants, all for an empty list.
 
     Raises:
-      UserError: no such method, or classes of a data set that has none.
+      UserError: no such method; classes of a data set that has none; or several processes are asked for.
     """
+    if options.strategy == "multi_worker":
+        raise UserError("--strategy=multi_worker: a comparison is trained by one process; take none or mirrored")
     return jobs(root, options, chosen(methods), seeds, searched_images)
 
 

@@ -21,8 +21,9 @@ def write_report(folder: Path, outcomes: list[Outcome]) -> Path:
 
     Of one protocol: the papers' tables. Of several classes in turn: one table over the classes.
     """
-    note = _note(outcomes[0].job.options)
-    one = len({outcome.job.protocol for outcome in outcomes}) == 1
+    protocols = list(dict.fromkeys(outcome.job.protocol for outcome in outcomes))
+    one = len(protocols) == 1
+    note = ", ".join(filter(None, (_data(outcomes[0].job.options), protocols[0] if one else "")))
     with files.whole_folder(folder) as temporary:
         made, figures = _of_one_protocol(outcomes, note) if one else _of_classes(outcomes, note)
         shown = []
@@ -59,7 +60,7 @@ def _of_classes(outcomes: list[Outcome], note: str) -> tuple[list[Table], list[t
     return made, [("one_class", class_chart.class_chart(tables.class_means(table), note))]
 
 
-def _note(options: Options) -> str:
+def _data(options: Options) -> str:
     """What the data are, as under every figure."""
     if options.dataset == "oct_phantom":
         return f"synthetic phantom of retinal OCT, {options.phantom_test} test set"
@@ -75,7 +76,7 @@ def _facts(outcomes: list[Outcome]) -> dict[str, str]:
     seeds = sorted({outcome.job.seed for outcome in outcomes})
     updates = base.iterations * (base.n_critic + 1) + base.encoder_iterations
     return {
-        "data set": _note(options),
+        "data set": _data(options),
         "protocol": "; ".join(dict.fromkeys(outcome.job.protocol for outcome in outcomes)) or "normal images alone to train on",
         "seeds": ", ".join(map(str, seeds)) + f"; split seed {options.split_seed}",
         "budget": f"{updates} network updates per method: f-AnoGAN's {base.iterations} x ({base.n_critic} + 1) of the GAN and "
@@ -83,7 +84,7 @@ def _facts(outcomes: list[Outcome]) -> dict[str, str]:
         "images": f"{options.image_size or 'of their own size'}, training batches of {options.batch_size}",
         "networks": f"dim {options.dim}, latent_dim {options.latent_dim}",
         "kappa": f"{base.kappa:g}",
-        "tuning": "no setting of any method was chosen by these test labels in this run; the Youden index is for comparison only",
+        "tuning": "none on labels: thresholds come from held-out normal images, and the Youden index is for comparison only",
     }
 
 

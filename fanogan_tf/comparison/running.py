@@ -14,7 +14,10 @@ from fanogan_tf.training.checkpointing import saved_step
 
 _NAMES = frozenset(field.name for field in dataclasses.fields(Options))
 # What a run shows, keeps and uses on its way, and nothing of what comes out.
-_BY_THE_WAY = ("checkpoint_every", "log_every", "sample_every", "score_batch_size", "jit_compile", "skip_unreadable", "oct_cache")
+_BY_THE_WAY = (
+    *("checkpoint_every", "log_every", "sample_every", "score_batch_size", "skip_unreadable", "oct_cache"),
+    *("jit_compile", "strategy", "logical_devices"),
+)
 
 
 def train_and_score(jobs: list[Job]) -> None:

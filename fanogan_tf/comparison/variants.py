@@ -12,8 +12,8 @@ class Variant:
     """One trained detector of the comparison.
 
     name: of its run directory, and in `--methods`. title: in tables. settings: what it changes in the options.
-    gan: the variant whose GAN it stands on, "" for none. updates: from the options to the network updates of one of its
-    iterations; None where it has f-AnoGAN's own phases, or is fitted at once. searches: whether it looks for z image by image,
+    gan: the variant whose GAN it stands on, "" for none. updates: from the options to how many networks one of its iterations
+    updates; None where it has f-AnoGAN's own phases, or is fitted at once. searches: whether it looks for z image by image,
     which takes hundreds of times as long.
     """
 
@@ -33,7 +33,6 @@ def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
 
 
 def _two(options: Options) -> int:
-    """One of each of two networks that oppose each other."""
     return 2
 
 
@@ -46,13 +45,13 @@ _ALL = (
     _fanogan("ziz_linear", "ziz, linear", "ziz", "linear"),
     Variant("iterative", "iterative", {"method": "iterative"}, gan="fanogan", searches=True),
     Variant("critic", "A_D (critic)", {"method": "critic"}, gan="fanogan"),
-    Variant("ae", "AE", {"method": "ae"}, updates=lambda options: 1),
-    Variant("adv_ae", "AdvAE", {"method": "adv_ae"}, updates=lambda options: options.n_critic + 1),
-    Variant("ali", "ALI", {"method": "ali"}, updates=_two),
+    Variant("ae", "AE", {"method": "ae"}, updates=_two),
+    Variant("adv_ae", "AdvAE", {"method": "adv_ae"}, updates=lambda options: options.n_critic + 2),
+    Variant("ali", "ALI", {"method": "ali"}, updates=lambda options: 3),
     Variant("anogan", "AnoGAN", {"method": "anogan", "anogan_variant": "anogan"}, updates=_two, searches=True),
     Variant("gan_r", "GAN_R", {"method": "anogan", "anogan_variant": "gan_r"}, gan="anogan", updates=_two, searches=True),
     Variant("p_d", "P_D", {"method": "anogan", "anogan_variant": "p_d"}, gan="anogan", updates=_two),
-    Variant("ganomaly", "GANomaly", {"method": "ganomaly"}, updates=_two),
+    Variant("ganomaly", "GANomaly", {"method": "ganomaly"}, updates=lambda options: 4),
     Variant("pca", "PCA", {"method": "pca"}),
     Variant("ocsvm", "one-class SVM", {"method": "ocsvm"}),
 )
@@ -81,13 +80,14 @@ def chosen(names: list[str]) -> list[Variant]:
 def options_of(variant: Variant, options: Options, seed: int, searched_images: int) -> Options:
     """The options of the variant's run.
 
-    Every method gets as many network updates as f-AnoGAN's two phases together: (n_critic + 1) iterations + encoder_iterations.
-    `searched_images`: at most so many test and held-out images where z is looked for image by image; 0 for all.
+    Every method gets as many network updates as f-AnoGAN's two phases together, (n_critic + 1) iterations + encoder_iterations;
+    an iteration of the autoencoder, for example, updates two networks. `searched_images`: at most so many test images, and a
+    quarter as many held-out ones, where z is looked for image by image; 0: all.
     """
     settings = {**variant.settings, "seed": seed}
     if variant.updates:
         all_updates = options.iterations * (options.n_critic + 1) + options.encoder_iterations
         settings["iterations"] = max(1, round(all_updates / variant.updates(options)))
     if variant.searches and searched_images:
-        settings |= {"test_images": searched_images, "validation_images": searched_images}
+        settings |= {"test_images": searched_images, "validation_images": max(2, searched_images // 4)}
     return dataclasses.replace(options, **settings)

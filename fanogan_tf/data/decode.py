@@ -1,6 +1,7 @@
 """Image files: finding them and reading them."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,12 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 
 def find_images(folder: Path) -> list[Path]:
     """The images below `folder`, at any depth, sorted by path. Hidden files and folders are left out; links are followed."""
-    found, visited = [], set()
+    return sorted(walk_images(folder), key=lambda path: path.as_posix())
+
+
+def walk_images(folder: Path) -> Iterator[Path]:
+    """The same, one after another in no promised order: memory does not grow with their number."""
+    visited = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
         if real in visited:  # A link to somewhere above would never end.
@@ -24,8 +30,7 @@ def find_images(folder: Path) -> list[Path]:
             continue
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(parent, name) for name in names if not name.startswith(".") and name.lower().endswith(EXTENSIONS)]
-    return sorted(found, key=lambda path: path.as_posix())
+        yield from (Path(parent, name) for name in names if not name.startswith(".") and name.lower().endswith(EXTENSIONS))
 
 
 def read_image(path: Path) -> np.ndarray:

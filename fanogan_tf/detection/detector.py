@@ -61,6 +61,17 @@ class Detector:
         """
         return {name: value.numpy() for name, value in self._measure(tf.convert_to_tensor(images, tf.float32)).items()}
 
+    def judge(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """`measure`, and what the calibration makes of the score: probability (B,) float64 and anomalous (B,) bool."""
+        measured = self.measure(images)
+        calibration, score = self.calibration, measured["score"]
+        return {**measured, "probability": calibration.probability(score), "anomalous": calibration.anomalous(score)}
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, 1)."""
+        return self.spec.image_shape
+
     @property
     def can_generate(self) -> bool:
         """Whether `generate` makes images."""

@@ -55,14 +55,18 @@ def write(path: Path, rows: Iterable[dict]) -> int:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for row in rows:
-            row = dict(row)
-            row["label"] = "" if row["label"] < 0 else int(row["label"])
-            row["anomalous"] = int(row["anomalous"])
-            # Nine digits give every float32 back exactly.
-            row.update({name: "" if np.isnan(row[name]) else f"{row[name]:.9g}" for name in _FLOATS})
-            writer.writerow(row)
+            writer.writerow(as_fields(row))
             count += 1
     return count
+
+
+def as_fields(row: dict) -> dict[str, str | int]:
+    """A row as the file has it: unknown labels and NaN empty, floats with nine digits, which give every float32 back exactly."""
+    fields = dict(row)
+    fields["label"] = "" if row["label"] < 0 else int(row["label"])
+    fields["anomalous"] = int(row["anomalous"])
+    fields.update({name: "" if np.isnan(row[name]) else f"{row[name]:.9g}" for name in _FLOATS})
+    return fields
 
 
 def read(path: Path) -> ScoreTable:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 from tqdm import tqdm
 
-from fanogan_tf.detection.detector import Detector
-
 TERMS = ("image_residual", "feature_residual", "latent_distance")  # NaN where a method has no such term.
 
 
@@ -20,32 +18,28 @@ def batch_size_for(asked: int) -> int:
 
 
 def score_rows(
-    detector: Detector, source, batch_size: int, on_batch: Callable[[dict, dict], None] = lambda batch, measured: None
+    detector, source, batch_size: int, on_batch: Callable[[dict, dict], None] = lambda batch, measured: None
 ) -> Iterator[dict]:
     """Scores a source and shows a progress bar.
 
     Args:
-      detector: calibrated.
+      detector: a calibrated Detector, or anything else that can `judge`.
       source: an ImageSet or ImageStream: `len` and `batches(batch_size)`.
-      on_batch: called with each batch and what `Detector.measure` said of it, while both are at hand.
+      on_batch: called with each batch and what `Detector.judge` said of it, while both are at hand.
 
     Yields:
       One row of `score_table` per image, in order.
     """
     with tqdm(total=len(source), desc="scoring", unit="image") as bar:
         for batch in source.batches(batch_size):
-            measured = detector.measure(batch["image"])
-            on_batch(batch, measured)
-            probability = detector.calibration.probability(measured["score"])
-            anomalous = detector.calibration.anomalous(measured["score"])
+            judged = detector.judge(batch["image"])
+            on_batch(batch, judged)
             for i, name in enumerate(batch["name"]):
                 yield {
                     "image": str(name),
                     "label": int(batch["label"][i]),
                     "class": str(batch["class_name"][i]),
-                    "score": measured["score"][i],
-                    "probability": probability[i],
-                    "anomalous": anomalous[i],
-                    **{term: measured[term][i] if term in measured else math.nan for term in TERMS},
+                    **{name: judged[name][i] for name in ("score", "probability", "anomalous")},
+                    **{term: judged[term][i] if term in judged else math.nan for term in TERMS},
                 }
             bar.update(len(batch["name"]))

@@ -37,7 +37,7 @@ def area_maps(detector: Detector, volume: PreparedVolume, stride: int, batch_siz
     Raises:
       UserError: areas smaller than the detector's patches, or a stride that leaves gaps.
     """
-    height, width = detector.spec.image_shape[:2]
+    height, width = detector.image_shape[:2]
     scans, rows, columns = volume.areas.shape
     if rows < height or columns < width:
         raise UserError(

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ _PATCH = re.compile(r"(.*)#\d+@\d+,\d+", re.DOTALL)
 
 
 @dataclasses.dataclass
-class _Tally:
+class Tally:
     """What is known of one volume's patches so far."""
 
     patches: int = 0
@@ -35,19 +36,34 @@ class _Tally:
         self.total += score
         self.highest = max(self.highest, score)
 
+    def join(self, other: "Tally") -> None:
+        """Counts what `other` has counted as well."""
+        self.patches += other.patches
+        self.anomalous += other.anomalous
+        self.total += other.total
+        self.highest = max(self.highest, other.highest)
+
+    def figures(self) -> dict[str, int | float]:
+        """patches, and of a volume that has any, score_mean, score_max and share_anomalous; else those are NaN."""
+        if not self.patches:
+            return {"patches": 0, **dict.fromkeys(_FLOATS, math.nan)}
+        share = self.anomalous / self.patches
+        figures = {"score_mean": self.total / self.patches, "score_max": self.highest, "share_anomalous": share}
+        return {"patches": self.patches, **figures}
+
 
 class VolumeScores:
     """Sums up rows of `score_table` by volume. Memory grows with the number of volumes, not of patches."""
 
     def __init__(self) -> None:
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, Tally] = {}
 
     def passing(self, rows: Iterable[dict]) -> Iterator[dict]:
         """Hands on every row as it is, and counts it if it is a patch of a volume: image = VOLUME#BSCAN@TOP,LEFT."""
         for row in rows:
-            patch = _PATCH.fullmatch(row["image"])
-            if patch:
-                self._tallies.setdefault(patch[1], _Tally()).add(row)
+            volume = volume_of(row["image"])
+            if volume is not None:
+                self._tallies.setdefault(volume, Tally()).add(row)
             yield row
 
     def write(self, path: Path, volumes: Sequence[PreparedVolume]) -> None:
@@ -58,18 +74,28 @@ class VolumeScores:
         These three are empty for a volume without patches.
         """
         with files.whole_file(path) as temporary, open(temporary, "w", **_ENCODING) as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
             for volume in volumes:
-                tally = self._tallies.get(volume.name, _Tally())
-                figures = ("", "", "")
-                if tally.patches:
-                    exact = (tally.total / tally.patches, tally.highest, tally.anomalous / tally.patches)
-                    # Nine digits give every float32 back exactly.
-                    figures = (f"{value:.9g}" for value in exact)
-                label = "" if volume.label < 0 else volume.label
-                counts = (volume.shape[0], len(volume.left_out), tally.patches)
-                writer.writerow([volume.name, label, volume.eye, *counts, *figures])
+                writer.writerow(as_fields({**facts(volume), **self._tallies.get(volume.name, Tally()).figures()}))
+
+
+def volume_of(image: str) -> str | None:
+    """The volume that a patch of this name was cut from; None if it is no patch of a volume."""
+    patch = _PATCH.fullmatch(image)
+    return patch[1] if patch else None
+
+
+def facts(volume: PreparedVolume) -> dict[str, str | int]:
+    """What a row says of a volume before anything of it is scored."""
+    counts = {"bscans": volume.shape[0], "left_out": len(volume.left_out)}
+    return {"volume": volume.name, "label": volume.label, "eye": volume.eye, **counts}
+
+
+def as_fields(row: dict) -> dict[str, str | int]:
+    """A row as the file has it: unknown labels and NaN empty, floats with nine digits, which give every float32 back exactly."""
+    label = "" if row["label"] < 0 else row["label"]
+    return row | {"label": label, **{name: "" if math.isnan(row[name]) else f"{row[name]:.9g}" for name in _FLOATS}}
 
 
 def read(path: Path) -> list[dict]:

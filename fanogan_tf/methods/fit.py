@@ -18,9 +18,11 @@ def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str
     """Says what speaks against fitting. Images of any size will do.
 
     Raises:
-      UserError: there are too few images to fit, or too few are held out to calibrate.
+      UserError: there are too few images to fit, or too few are held out to calibrate; or several devices are asked for.
     """
     check_held_out(splits)
+    if options.strategy != "none":
+        raise UserError(f"--strategy={options.strategy}: --method={options.method} is fitted by one device; leave --strategy out")
     if len(splits.train) < 2:
         raise UserError(f"--method={options.method}: there is one training image, it needs at least two; add normal images")
 

@@ -57,6 +57,7 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
         checkpoint_every=options.checkpoint_every,
         log_every=options.log_every,
         sample_every=options.sample_every,
+        turns=gan.n_critic,
     )
 
 

@@ -65,6 +65,7 @@ def train_jointly(
         checkpoint_every=options.checkpoint_every,
         log_every=options.log_every,
         sample_every=options.sample_every,
+        turns=updates,
     )
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from fanogan_tf import cluster
 from fanogan_tf.data.splits import Splits
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
@@ -43,7 +44,12 @@ def adam(options: Options, beta_1: float, beta_2: float = 0.999) -> keras.optimi
 
 
 def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, splits: Splits) -> None:
-    """What every recipe ends with: calibrates on the held-out normal images, prints their mean terms, fills `run.detector`."""
+    """What every recipe ends with: calibrates on the held-out normal images, prints their mean terms, fills `run.detector`.
+
+    The chief's alone, where several processes train.
+    """
+    if not cluster.is_chief():
+        return
     parts: dict[str, list[np.ndarray]] = {}
     for batch in splits.validation.batches(batch_size_for(options.score_batch_size)):
         for name, values in detector.measure(batch["image"]).items():

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from fanogan_tf.networks import replicas
+
 
 def bounded(bound: str, z: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
     """Applies a bound, coordinate by coordinate.
@@ -28,5 +30,5 @@ def bounded(bound: str, z: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tenso
 
 def stochastic_clip(z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Redraws the coordinates outside [-1, 1] from U[-1, 1]."""
-    redrawn = tf.random.stateless_uniform(tf.shape(z), seed, -1.0, 1.0, dtype=z.dtype)
+    redrawn = replicas.drawn(tf.random.stateless_uniform, [tf.shape(z)[0], *z.shape[1:]], seed, -1.0, 1.0, dtype=z.dtype)
     return tf.where(tf.abs(z) > 1.0, redrawn, z)

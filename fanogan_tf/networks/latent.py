@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from fanogan_tf.networks import replicas
+
 
 def draw(prior: str, shape: tuple[int, ...] | list, seed: tf.Tensor) -> tf.Tensor:
     """Latent vectors, as a pure function of `seed` (2,), float32.
@@ -11,5 +13,5 @@ def draw(prior: str, shape: tuple[int, ...] | list, seed: tf.Tensor) -> tf.Tenso
       shape: of the result; the last axis is the latent vector's.
     """
     if prior == "uniform":
-        return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
-    return tf.random.stateless_normal(shape, seed)
+        return replicas.drawn(tf.random.stateless_uniform, shape, seed, -1.0, 1.0)
+    return replicas.drawn(tf.random.stateless_normal, shape, seed)

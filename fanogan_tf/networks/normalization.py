@@ -4,11 +4,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from fanogan_tf.networks import replicas
+
 
 class BatchNormalization(layers.BatchNormalization):
     """Of each channel over the batch, in generator and encoder: (B, H, W, C) -> (B, H, W, C).
 
-    The same function as the library's layer, by TensorFlow's fused kernel, whose sums are float32 in any precision.
+    The same function as the library's layer, by TensorFlow's fused kernel, whose sums are float32 in any precision. In training
+    on several devices, over the whole batch of all of them.
     """
 
     def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3):
@@ -17,6 +20,8 @@ class BatchNormalization(layers.BatchNormalization):
     def call(self, x, training=False, mask=None):
         if not (training and self.trainable):
             return self._normalized(x, self.moving_mean, self.moving_variance, is_training=False).y
+        if replicas.count() > 1:
+            return self._normalized_with_replicas(x)
         batch = self._normalized(x, tf.zeros(0), tf.zeros(0), is_training=True)
         count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
         self._move(self.moving_mean, batch.batch_mean)
@@ -34,6 +39,17 @@ class BatchNormalization(layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=is_training,
         )
+
+    def _normalized_with_replicas(self, x: tf.Tensor) -> tf.Tensor:
+        full = tf.cast(x, tf.float32)
+        mean, square = replicas.mean([tf.reduce_mean(full, axis=[0, 1, 2]), tf.reduce_mean(tf.square(full), axis=[0, 1, 2])])
+        # E[x^2] - E[x]^2 can come out a little below 0 for a channel without any structure.
+        variance = tf.nn.relu(square - tf.square(mean))
+        self._move(self.moving_mean, mean)
+        self._move(self.moving_variance, variance)
+        scale = tf.math.rsqrt(variance + self.epsilon) * self.gamma
+        shift = self.beta - mean * scale
+        return x * tf.cast(scale, x.dtype) + tf.cast(shift, x.dtype)
 
     def _move(self, average: keras.Variable, value: tf.Tensor) -> None:
         average.assign(average * self.momentum + value * (1.0 - self.momentum))

@@ -10,3 +10,8 @@ def tf_variables(owner) -> list[tf.Variable]:
     restores the rest without a word.
     """
     return [variable if isinstance(variable, tf.Variable) else variable.value for variable in owner.variables]
+
+
+def value_of(variable: tf.Variable) -> int | float:
+    """The value of a scalar variable; int() and float() cannot read one that is mirrored on several devices."""
+    return tf.convert_to_tensor(variable).numpy().item()

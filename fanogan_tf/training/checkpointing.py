@@ -6,8 +6,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from fanogan_tf import cluster
 from fanogan_tf.errors import UserError
-from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.networks.variables import tf_variables, value_of
 from fanogan_tf.training.optimization import loss_scalers
 
 
@@ -39,6 +40,8 @@ class Checkpoints:
         self._state = tf.train.Checkpoint(**state)
         self._scales = tf.train.Checkpoint(**scales)
         everything = tf.train.Checkpoint(**state, **scales)
+        # Made now, by all workers together: the chief alone, at its first saving, would wait for the others for ever.
+        _ = everything.save_counter
         self._manager = tf.train.CheckpointManager(everything, str(folder), max_to_keep=2, checkpoint_name="step")
 
     @property
@@ -55,7 +58,7 @@ class Checkpoints:
         if not self.latest:
             return 0
         # The optimizers' step sizes are settings, not state: what the user says now holds.
-        rates = {name: float(optimizer.learning_rate) for name, optimizer in self.model.optimizers.items()}
+        rates = {name: value_of(optimizer.learning_rate) for name, optimizer in self.model.optimizers.items()}
         try:
             self._state.restore(self.latest).assert_existing_objects_matched()
             # A scale that the run did not have yet stays as it is.
@@ -65,11 +68,12 @@ class Checkpoints:
             raise UserError(f"{self.latest}: cannot be restored ({reason}); --overwrite starts the run anew") from error
         for name, optimizer in self.model.optimizers.items():
             optimizer.learning_rate.assign(rates[name])
-        return int(self.model.step)
+        return value_of(self.model.step)
 
     def save(self) -> None:
-        """Writes the present state as the newest checkpoint."""
-        self._manager.save(checkpoint_number=int(self.model.step))
+        """Writes the present state as the newest checkpoint; where several processes train, the chief does."""
+        if cluster.is_chief():
+            self._manager.save(checkpoint_number=value_of(self.model.step))
 
 
 class Checkpointing(keras.callbacks.Callback):
@@ -82,12 +86,12 @@ class Checkpointing(keras.callbacks.Callback):
         self.interruption = interruption
 
     def on_train_begin(self, logs=None):
-        self.began = time.monotonic() - float(self.checkpoints.seconds)
+        self.began = time.monotonic() - value_of(self.checkpoints.seconds)
 
     def on_train_batch_end(self, batch, logs=None):
         if self.interruption.asked:
             self.model.stop_training = True
-        elif int(self.model.step) % self.every == 0:
+        elif value_of(self.model.step) % self.every == 0:
             self._save()
 
     def on_train_end(self, logs=None):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from fanogan_tf.networks import latent
+from fanogan_tf.networks import latent, replicas
 from fanogan_tf.training import losses
 from fanogan_tf.training.optimization import descend, loss_scaled
 from fanogan_tf.training.randomness import key
@@ -84,5 +84,6 @@ class EncoderTraining(keras.Model):
         """The encoder's input: with `denoise`, one pixel in five is 0; the targets stay clean."""
         if not self.denoise:
             return images
-        kept = tf.random.stateless_uniform(tf.shape(images), key(self.seed, self.step, 3)) >= DENOISING_SHARE
-        return tf.where(kept, images, 0.0)
+        shape = [tf.shape(images)[0], *images.shape[1:]]
+        drawn = replicas.drawn(tf.random.stateless_uniform, shape, key(self.seed, self.step, 3))
+        return tf.where(drawn >= DENOISING_SHARE, images, 0.0)

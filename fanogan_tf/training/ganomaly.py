@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from fanogan_tf.networks import replicas
 from fanogan_tf.networks.ganomaly import first_value
 from fanogan_tf.training import ganomaly_losses as losses
 from fanogan_tf.training.optimization import descend, loss_scaled
@@ -84,7 +85,8 @@ class Ganomaly(keras.Model):
         norm_d = descend(
             self.optimizers["discriminator_optimizer"], discriminator_tape, loss_d, self.discriminator.trainable_variables
         )
-        anew = tf.cond(loss_d < LEAST_DISCRIMINATOR_LOSS, self._begin_anew, lambda: tf.constant(0.0))
+        learnt = replicas.mean(loss_d) < LEAST_DISCRIMINATOR_LOSS
+        anew = replicas.cond(learnt, self._begin_anew, lambda: tf.constant(0.0))
         self.step.assign_add(1)
         return {
             "loss_g": loss_g,

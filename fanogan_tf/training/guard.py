@@ -5,6 +5,7 @@ import math
 import keras
 
 from fanogan_tf.errors import UserError
+from fanogan_tf.networks.variables import value_of
 from fanogan_tf.training.checkpointing import Checkpoints
 from fanogan_tf.training.optimization import loss_scalers
 
@@ -26,9 +27,10 @@ class BadLossGuard(keras.callbacks.Callback):
             name, value = next(iter(bad.items()))
             kept = self.checkpoints.latest
             last_good = f"the last good checkpoint is {kept}" if kept else "there is no checkpoint yet"
-            raise UserError(f"{name} is {value} at iteration {int(self.model.step)}; {last_good}; try a smaller learning rate")
+            step = value_of(self.model.step)
+            raise UserError(f"{name} is {value} at iteration {step}; {last_good}; try a smaller learning rate")
 
     def _left_out(self, name: str) -> bool:
         """Whether `name` is the gradient of an update that was merely left out."""
         scalers = loss_scalers(self.model).values()
-        return name.startswith("gradient_norm") and bool(scalers) and min(float(s.dynamic_scale) for s in scalers) >= 1.0
+        return name.startswith("gradient_norm") and bool(scalers) and min(value_of(s.dynamic_scale) for s in scalers) >= 1.0

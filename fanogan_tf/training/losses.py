@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from fanogan_tf.networks import replicas
+
 
 def mean_square(difference: tf.Tensor) -> tf.Tensor:
     """1/n ||difference||^2 per image: (B, ...) -> (B,)."""
@@ -12,7 +14,7 @@ def mean_square(difference: tf.Tensor) -> tf.Tensor:
 
 def interpolated(real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """x + a (G(z) - x) with one a ~ U[0, 1] per image: (B, H, W, C)."""
-    alpha = tf.random.stateless_uniform([tf.shape(real)[0], 1, 1, 1], seed, dtype=real.dtype)
+    alpha = replicas.drawn(tf.random.stateless_uniform, [tf.shape(real)[0], 1, 1, 1], seed, dtype=real.dtype)
     return real + alpha * (fake - real)
 
 

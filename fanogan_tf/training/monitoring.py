@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf import sheets as sheet_files
+from fanogan_tf.networks.variables import value_of
 from fanogan_tf.training.optimization import loss_scalers
 
 # Draws a uint8 (H, W) sheet from the networks as they are.
@@ -32,7 +33,7 @@ class Monitor(keras.callbacks.Callback):
             tf.summary.graph(self.graph)
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.step)
+        step = value_of(self.model.step)
         if step % self.log_every == 0:
             with self.writer.as_default(step):
                 for name, value in logs.items():
@@ -45,7 +46,7 @@ class Monitor(keras.callbacks.Callback):
             self._draw(step)
 
     def on_train_end(self, logs=None):
-        step = int(self.model.step)
+        step = value_of(self.model.step)
         if step % self.sample_every:
             self._draw(step)
         self.writer.close()

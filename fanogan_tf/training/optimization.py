@@ -3,12 +3,16 @@
 import keras
 import tensorflow as tf
 
+from fanogan_tf.networks import replicas
+
 
 def loss_scaled(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
     """The optimizer to train `network` with: where that computes in float16, `optimizer` with dynamic loss scaling around it.
 
     The same for float32 and bfloat16, which reach down to 1e-38; in float16 all below 6e-8 is 0.
     """
+    # Keras would add up the gradients of all replicas; `descend` has taken their mean.
+    optimizer._all_reduce_sum_gradients = list
     return keras.optimizers.LossScaleOptimizer(optimizer) if network.compute_dtype == "float16" else optimizer
 
 
@@ -26,6 +30,6 @@ def descend(
     """
     # Going back starts from the scale instead of 1: the gradient of the scaled loss, which itself is never computed.
     scale = optimizer.scale_loss(tf.ones_like(loss))
-    gradients = tape.gradient(loss, variables, output_gradients=scale)
+    gradients = replicas.mean(tape.gradient(loss, variables, output_gradients=scale))
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
     return tf.linalg.global_norm(gradients) / scale

@@ -7,7 +7,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from fanogan_tf import cluster
 from fanogan_tf.errors import UserError
+from fanogan_tf.networks.variables import value_of
+from fanogan_tf.training import distribution
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints
 from fanogan_tf.training.guard import BadLossGuard
 from fanogan_tf.training.monitoring import Monitor, Sheet
@@ -26,6 +29,7 @@ def run_phase(
     checkpoint_every: int,
     log_every: int,
     sample_every: int,
+    turns: int = 1,
 ) -> None:
     """Trains `model` until its step is `iterations`, from the newest checkpoint in `folder` where there is one.
 
@@ -35,46 +39,62 @@ def run_phase(
       folder: gets `checkpoints/`, `logs/` (TensorBoard) and `samples/` (PNG).
       sheets: name -> function that draws a sheet of images as the networks are now.
       graph: what TensorBoard shows as the graph.
+      turns: parts that a step uses its images in, one after the other; of each, every device gets its share.
 
     Raises:
-      UserError: a loss is NaN or infinite; or the run was interrupted (SIGINT, SIGTERM), after a checkpoint.
+      UserError: a loss is NaN or infinite; the run was interrupted (SIGINT, SIGTERM), after a checkpoint; or the workers stand at
+        different iterations.
     """
     checkpoints = Checkpoints(model, folder / "checkpoints")
     start = checkpoints.restore()
+    if len(set(distribution.everyones(start, model.distribute_strategy))) > 1:
+        raise UserError(f"{folder}: not all workers find the same checkpoint here; put --run_dir on a disk that they share")
     if start >= iterations:
         print(f"{name}: already at iteration {start} of {iterations}", flush=True)
         return
+    model.built = True  # Its networks are. With several devices, `fit` would make sure of that by calling it with images.
     with Interruption() as interruption, ProgressBar(name, start, iterations) as bar:
         model.fit(
-            batches(start),
+            distribution.distributed(batches(start), turns, model.distribute_strategy),
             steps_per_epoch=iterations - start,
             shuffle=False,
             verbose=0,
             # The guard comes first: what it refuses is neither logged nor kept.
             callbacks=[
                 BadLossGuard(checkpoints),
-                Monitor(folder, sheets, graph, log_every, sample_every),
+                *([Monitor(folder, sheets, graph, log_every, sample_every)] if cluster.is_chief() else []),
+                interruption,
                 Checkpointing(checkpoints, checkpoint_every, interruption),
                 bar,
             ],
         )
+    distribution.meet(model.distribute_strategy)  # Before others read what the chief has saved.
     if interruption.asked:
-        raise UserError(f"{name}: stopped at iteration {int(model.step)} of {iterations}; the same command goes on from there")
+        step = value_of(model.step)
+        raise UserError(f"{name}: stopped at iteration {step} of {iterations}; the same command goes on from there")
 
 
-class Interruption:
-    """While active, Ctrl-C and SIGTERM set `asked` instead of breaking off in the middle of an update."""
+class Interruption(keras.callbacks.Callback):
+    """While active, Ctrl-C and SIGTERM set `asked` at the end of an iteration instead of breaking off in the middle of it.
+
+    In all workers at the same iteration, whichever of them was interrupted: none is left waiting for another.
+    """
 
     def __init__(self):
+        super().__init__()
         self.asked = False
+        self._heard = False
 
     def __enter__(self) -> "Interruption":
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_):
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _ask(self, *_):
-        self.asked = True
+    def on_train_batch_end(self, batch, logs=None):
+        self.asked = any(distribution.everyones(int(self._heard), self.model.distribute_strategy))
+
+    def _hear(self, *_):
+        self._heard = True

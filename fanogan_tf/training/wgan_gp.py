@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from fanogan_tf.networks import replicas
 from fanogan_tf.training import losses
 from fanogan_tf.training.gan import GanTraining
 from fanogan_tf.training.optimization import descend
@@ -46,12 +47,7 @@ def update_critic(
 
 def turns_of_critic(count: int, update: Callable[[tf.Tensor], dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
     """Calls `update` with the turn's number, `count` times in a row; returns what the last one did, `CRITIC_LOGS`."""
-    # A loop in the graph: unrolled, the update would be traced and optimised `count` times.
-    nothing = dict.fromkeys(CRITIC_LOGS, 0.0)
-    _, logs = tf.while_loop(
-        lambda turn, _: turn < count, lambda turn, _: (turn + 1, update(turn)), (0, nothing), parallel_iterations=1
-    )
-    return dict(logs)
+    return replicas.repeated(count, update, CRITIC_LOGS)
 
 
 class WganGp(GanTraining):

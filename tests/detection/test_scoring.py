@@ -13,10 +13,12 @@ class Brightness:
     def __init__(self):
         self.batches = []
 
-    def measure(self, images):
+    def judge(self, images):
         self.batches.append(len(images))
         score = images.mean((1, 2, 3))
-        return {"score": score, "image_residual": 2 * score, "feature_residual": 3 * score, "latent_distance": 4 * score}
+        terms = {"image_residual": 2 * score, "feature_residual": 3 * score, "latent_distance": 4 * score}
+        decision = {"probability": self.calibration.probability(score), "anomalous": self.calibration.anomalous(score)}
+        return {"score": score, **terms, **decision}
 
 
 class Source:

@@ -1,5 +1,3 @@
-import types
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,7 @@ class Detector:
     """Its residual is what `residual` makes of the images; it keeps the size of each batch."""
 
     def __init__(self, residual, shape=(4, 4, 1)):
-        self.spec = types.SimpleNamespace(image_shape=shape)
+        self.image_shape = shape
         self.batches = []
         self._residual = residual
 

@@ -73,3 +73,12 @@ def test_too_few_images(tmp_path):
     ]:
         with pytest.raises(UserError, match=message):
             METHODS["pca"].check(run, options, few, ("fit",), False)
+
+
+@pytest.mark.parametrize("method", BASELINES)
+def test_nothing_to_share_between_devices(method, tmp_path):
+    with pytest.raises(
+        UserError, match=f"^--strategy=mirrored: --method={method} is fitted by one device; leave --strategy out$"
+    ):
+        pipeline.train(RunDirectory(tmp_path), options_of(method, strategy="mirrored"), "all", overwrite=False)
+    assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ def load(options: Options, cache_dir: Path) -> Splits:
     if not options.patches:
         raise UserError(f"--dataset={options.dataset}: give the number of random patches per B-scan, as in --patches=64")
     found = phantom_sets.phantoms(options) if options.dataset == "oct_phantom" else _find(options)
-    size = _patch_size(options)
+    size = patch_size(options)
     prepared, _ = _prepare([source for split in found.values() for source in split], options, cache_dir)
     names = {split: {source.name for source in sources} for split, sources in found.items()}
     volumes = {split: [volume for volume in prepared if volume.name in names[split]] for split in found}
@@ -61,24 +61,38 @@ def open_volumes(paths: Sequence[Path], options: Options, cache_dir: Path) -> tu
     Raises:
       UserError: no such path, no volumes in a folder, or an unusable volume without skip_unreadable.
     """
+    sources = [VolumeFile(path, path.as_posix()) for path in named_volumes(paths)]
+    volumes, skipped = _prepare(sources, options, cache_dir)
+    if not volumes:
+        raise UserError(f"{sources[0].path}: no usable volume; {skipped[0]}")
+    return volumes, grid_patches(volumes, patch_size(options))
+
+
+def named_volumes(paths: Sequence[Path]) -> list[Path]:
+    """The volumes that a user names, files and folders of them, in order, each once.
+
+    Raises:
+      UserError: no such path, or no volumes in a folder.
+    """
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; check the path")
         found.update(dict.fromkeys(_volumes_below(path) if path.is_dir() else [path]))
-    sources = [VolumeFile(path, path.as_posix()) for path in found]
-    volumes, skipped = _prepare(sources, options, cache_dir)
-    if not volumes:
-        raise UserError(f"{sources[0].path}: no usable volume; {skipped[0]}")
-    return volumes, grid_patches(volumes, _patch_size(options))
+    return list(found)
+
+
+def preparation(options: Options) -> Preparation:
+    """How the options have volumes prepared."""
+    return Preparation(options.oct_columns, options.oct_height, options.oct_surfaces)
 
 
 def _prepare(sources: list[VolumeFile | Phantom], options: Options, cache_dir: Path) -> tuple[list[PreparedVolume], list[str]]:
-    settings = Preparation(options.oct_columns, options.oct_height, options.oct_surfaces)
-    return prepare_all(sources, settings, cache_dir, options.skip_unreadable)
+    return prepare_all(sources, preparation(options), cache_dir, options.skip_unreadable)
 
 
-def _patch_size(options: Options) -> tuple[int, int]:
+def patch_size(options: Options) -> tuple[int, int]:
+    """(height, width) of the patches. Raises UserError: none is given, or one larger than the areas."""
     size = parse_image_size(options.image_size)
     if size is None:
         raise UserError(f"--dataset={options.dataset}: give the patches' size, as in --image_size=64")

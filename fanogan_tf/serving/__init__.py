@@ -1,0 +1,1 @@
+"""A trained detector leaves the house: export, loading it again, serving it over HTTP."""

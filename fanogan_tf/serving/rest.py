@@ -1,0 +1,124 @@
+"""TensorFlow Serving's REST protocol: from what JSON holds to tensors, and back.
+
+A request is {"instances": [...]} in rows or {"inputs": ...} in columns, with or without "signature_name"; the answer has
+"predictions" or "outputs". Encoded images are {"b64": "..."}.
+"""
+
+import base64
+import binascii
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from fanogan_tf.serving.saved_model import ServedDetector
+
+_KEYS = {"instances", "inputs", "signature_name"}
+
+
+class BadRequest(ValueError):
+    """What is wrong with a request, in one line for the one who sent it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """signature: its name. values: its one input, the batch first. in_rows: how it was asked, and is to be answered."""
+
+    signature: str
+    values: np.ndarray
+    in_rows: bool
+
+
+def parse(served: ServedDetector, payload: object) -> Request:
+    """What a request asks for.
+
+    Raises:
+      BadRequest: it does not follow the protocol, or its values do not fit the signature.
+    """
+    if not isinstance(payload, dict):
+        raise BadRequest('the request must be a JSON object with "instances" or "inputs"')
+    if unknown := sorted(payload.keys() - _KEYS):
+        raise BadRequest(f"unknown key {unknown[0]!r}; a request has instances or inputs, and perhaps signature_name")
+    if ("instances" in payload) == ("inputs" in payload):
+        raise BadRequest('the request must have either "instances" or "inputs"')
+    signature = payload.get("signature_name", "serving_default")
+    if not isinstance(signature, str) or signature not in served.inputs:
+        raise BadRequest(f"no signature {signature!r}; there are {', '.join(sorted(served.inputs))}")
+    spec = served.inputs[signature]
+    in_rows = "instances" in payload
+    if in_rows:
+        rows = payload["instances"]
+        if not isinstance(rows, list):
+            raise BadRequest("instances must be a list")
+        values = [_named(row, spec.name, "an instance") for row in rows]
+    else:
+        values = _named(payload["inputs"], spec.name, "inputs")
+    return Request(signature, _strings(values, spec) if spec.dtype == tf.string else _numbers(values, spec), in_rows)
+
+
+def _named(value: object, name: str, what: str) -> object:
+    """Where there is one input, its name may be left out."""
+    if not isinstance(value, dict) or value.keys() == {"b64"}:
+        return value
+    if value.keys() != {name}:
+        raise BadRequest(f"{what} has {', '.join(map(repr, sorted(value))) or 'nothing'}; the input is {name!r}")
+    return value[name]
+
+
+def _strings(values: object, spec: tf.TensorSpec) -> np.ndarray:
+    if not isinstance(values, list):
+        raise BadRequest(f"{spec.name}: expected a list")
+    if not all(isinstance(value, dict) and isinstance(value.get("b64"), str) for value in values):
+        raise BadRequest(f'{spec.name}: every image must be {{"b64": "..."}}, its file in base64')
+    try:
+        decoded = [base64.b64decode(value["b64"], validate=True) for value in values]
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest(f"{spec.name}: no base64 ({error})") from error
+    return np.array(decoded, object)
+
+
+def _numbers(values: object, spec: tf.TensorSpec) -> np.ndarray:
+    expected = ("batch", *spec.shape[1:])
+    try:
+        array = np.array(values)
+    except ValueError as error:
+        raise BadRequest(f"{spec.name}: rows of different lengths; expected {_text(expected)}") from error
+    if array.shape == (0,):
+        array = np.empty((0, *spec.shape[1:]))
+    if array.dtype.kind not in "iuf":
+        raise BadRequest(f"{spec.name}: expected numbers, {_text(expected)}")
+    if array.ndim != len(expected) or array.shape[1:] != expected[1:]:
+        raise BadRequest(f"{spec.name}: expected {_text(expected)}, got {_text(array.shape)}")
+    return array.astype(np.float32)
+
+
+def _text(shape: tuple) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def run(served: ServedDetector, signature: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """The outputs for some of a request's values.
+
+    Raises:
+      BadRequest: the graph refuses them: broken images, grey levels out of range.
+    """
+    spec = served.inputs[signature]
+    try:
+        return served.run(signature, **{spec.name: tf.constant(values, spec.dtype)})
+    except tf.errors.InvalidArgumentError as error:
+        raise BadRequest(_reason(error.message)) from error
+
+
+def _reason(message: str) -> str:
+    """What an operation or an assertion said, without where in the graph that was."""
+    *_, line = message.split("\n\t [[")[0].splitlines()
+    return line.split("}}")[-1].strip().removeprefix("assertion failed: [").removesuffix("]")
+
+
+def answer(request: Request, outputs: dict[str, np.ndarray]) -> dict:
+    """What goes back as JSON, its numbers still NumPy's. A lone output goes without its name."""
+    if not request.in_rows:
+        return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+    if len(outputs) == 1:
+        return {"predictions": list(next(iter(outputs.values())))}
+    return {"predictions": [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]}

@@ -1,0 +1,33 @@
+import subprocess
+import sys
+
+from serving.archived import exported, write_images
+
+from fanogan_tf.options import Options
+
+from .helpers import ROOT, succeed
+
+WITHOUT = """
+import runpy, sys
+sys.modules["apache_beam"] = None  # As if it were not installed.
+script = sys.argv.pop(1)
+sys.argv[0] = script
+runpy.run_path(script, run_name="__main__")
+"""
+
+
+def test_archive(tmp_path):
+    """What is no flag of ours goes to Beam."""
+    model = exported(tmp_path / "model", Options(), side=8)
+    write_images(tmp_path / "images", 3)
+    arguments = (f"--saved_model={model}", f"--images={tmp_path / 'images'}", f"--output={tmp_path / 'out'}")
+    printed = succeed("score_archive", *arguments, "--score_batch_size=2", "--job_name=one")
+    assert printed == f"3 files, 3 images, 0 unreadable: {tmp_path / 'out'}\n"
+
+
+def test_without_beam(tmp_path):
+    script = ROOT / "scripts/score_archive.py"
+    command = [sys.executable, "-c", WITHOUT, script, f"--saved_model={tmp_path}", f"--images={tmp_path}", "--output=out"]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT)
+    assert finished.returncode == 1
+    assert finished.stderr == "error: scripts/score_archive.py needs apache_beam: pip install 'fanogan_tf[archive]'\n"
