@@ -86,7 +86,8 @@ class RunDirectory:
         if found and not self.flags.is_file():
             raise UserError(f"{self.path}: is no run directory (no flags.txt) and not empty; take another --run_dir")
         free = options_module.FREE if calibrates else options_module.FREE - OF_THE_DETECTOR
-        return self._merged(options, given, free) if found and not overwrite else options
+        mend = "take another --run_dir (or train with --overwrite, which deletes that run)"
+        return self._merged(options, given, free, mend) if found and not overwrite else options
 
     def take(self, options: Options, splits: Splits, overwrite: bool) -> None:
         """Makes this the directory of a run with these options on these images. Call it `locked`, once nothing speaks against it.
@@ -120,10 +121,11 @@ class RunDirectory:
         Raises:
           UserError: there is no run here, or a given option contradicts it.
         """
-        return self._merged(given_options, given, options_module.FREE - OF_THE_DETECTOR)
+        mend = "leave it out, or take another --run_dir"
+        return self._merged(given_options, given, options_module.FREE - OF_THE_DETECTOR, mend)
 
-    def _merged(self, options: Options, given: frozenset[str], free: frozenset[str]) -> Options:
-        """The run's own options, with the given ones that are `free` to change."""
+    def _merged(self, options: Options, given: frozenset[str], free: frozenset[str], mend: str) -> Options:
+        """The run's own options, with the given ones that are `free` to change; `mend` says what to do about any other."""
         if not self.flags.is_file():
             raise UserError(f"{self.path}: no run here; run scripts/train.py --run_dir={self.path} first")
         kept = options_module.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
@@ -133,8 +135,6 @@ class RunDirectory:
             details = ", ".join(f"--{name} is {getattr(kept, name)} there, {getattr(options, name)} here" for name in fixed)
             if OF_THE_DETECTOR.issuperset(fixed):
                 mend = "run scripts/train.py with it, all phases, to calibrate anew; nothing is trained twice"
-            else:
-                mend = "take another --run_dir (or train with --overwrite, which deletes that run)"
             raise UserError(f"{self.path}: holds another run: {details}; {mend}")
         return dataclasses.replace(kept, **{name: getattr(options, name) for name in differing})
 

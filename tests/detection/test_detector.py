@@ -5,6 +5,7 @@ import pytest
 
 from fanogan_tf.detection import kinds
 from fanogan_tf.detection.calibration import calibrate
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import NetworkSpec
@@ -157,6 +158,15 @@ def test_half_saved_is_not_saved(detector, tmp_path, monkeypatch):
         detector.save(tmp_path / "detector")
     assert (tmp_path / "detector" / "detector.json").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["detector"]
+
+
+def test_every_kind_has_a_name_of_its_own():
+    def kinds_of(base):
+        return {kind for direct in base.__subclasses__() for kind in (direct, *kinds_of(direct))}
+
+    # Those of tests are none of ours.
+    ours = {kind for kind in kinds_of(Detector) if kind.__module__.startswith("fanogan_tf")}
+    assert set(kinds.KINDS.values()) == ours
 
 
 def test_nothing_to_load(tmp_path):

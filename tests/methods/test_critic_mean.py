@@ -1,8 +1,12 @@
 import numpy as np
 
 from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.data.splits import Splits
+from fanogan_tf.detection import kinds
 from fanogan_tf.methods import critic as method
 from fanogan_tf.networks.spec import NetworkSpec
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
 
 SPEC = NetworkSpec((8, 8, 1), dim=2, latent_dim=3)
 
@@ -35,3 +39,16 @@ def test_values_are_the_critics():
     expected = critic(some.images[indices] / np.float32(127.5) - 1)[0]
     assert np.std(values) > 0
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_scores_by_the_mean_over_its_training_images(tmp_path):
+    """A_D = m - D(x); held-out and test images have no say in m."""
+    options = Options(method="critic", dim=2, latent_dim=3, batch_size=4, n_critic=1, iterations=2)
+    splits, run = Splits(images(12), images(5), images(4)), RunDirectory(tmp_path)
+    method.train(run, options, splits)
+    detector = kinds.load(run.detector)
+    values = detector.critic(splits.train.float_images(np.arange(12)))[0].numpy().astype(np.float64)
+    np.testing.assert_allclose(detector.mean, np.mean(values), rtol=1e-4, atol=1e-6)
+    assert abs(np.mean(values) - np.mean(values[:5])) > 1e-3  # The first five are the held-out ones as well.
+    x = splits.test.float_images(np.arange(4))
+    np.testing.assert_allclose(detector.measure(x)["score"], np.mean(values) - detector.critic(x)[0], rtol=1e-4, atol=1e-6)

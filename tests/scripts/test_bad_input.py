@@ -42,6 +42,11 @@ def test_another_run_in_the_same_directory(trained):
     assert "--dim is 2 there, 4 here" in line and "--normal_class is 0 there, 1 here" in line
 
 
+def test_scoring_a_run_of_another_method(trained):
+    line = fail("score", f"--run_dir={trained[0]}", "--method=ae")
+    assert str(trained[0]) in line and "--method is fanogan there, ae here; leave it out" in line
+
+
 def test_gan_trained_on_under_its_encoder(trained):
     assert "encoder" in fail("train", f"--run_dir={trained[0]}", "--iterations=9")
 

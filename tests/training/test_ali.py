@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.training.ali import discriminator_loss, encoder_generator_loss
+from fanogan_tf.training.optimization import loss_scalers
 from fanogan_tf.training.randomness import key
 
 from .joint import WatchedEncoder, WatchedGenerator, ali, vector
@@ -145,11 +146,14 @@ def test_codes_come_to_match_the_prior():
 
 def test_random_numbers():
     """New ones in every step, all of them functions of the seed."""
-    encoder, generator = WatchedEncoder("stochastic_clip"), WatchedGenerator()
-    model = ali(encoder=encoder, generator=generator)
-    for _ in range(3):
-        model.train_step(images(0, 5))
-    assert len({z.tobytes() for z, *_ in generator.seen}) == len({seed for *_, seed in encoder.seen}) == 3
+    used = []
+    for seed in (0, 1):
+        encoder, generator = WatchedEncoder("stochastic_clip"), WatchedGenerator()
+        model = ali(seed=seed, encoder=encoder, generator=generator)
+        for _ in range(3):
+            model.train_step(images(0, 5))
+        used += [(z.tobytes(), clip) for (z, *_), (*_, clip) in zip(generator.seen, encoder.seen, strict=True)]
+    assert [len(set(drawn)) for drawn in zip(*used, strict=True)] == [6, 6]
 
     def after(seed):
         model = ali(seed=seed)
@@ -170,9 +174,16 @@ def test_call_is_in_inference():
 
 
 def test_float16_is_near_float32():
+    """In its losses and in the gradients, which plain steps show and whose norms are logged, unscaled."""
     logs = []
     for precision in ("none", "float16"):
         model = ali(precision=precision)
         model.compile(keras.optimizers.SGD(2.0**-10), keras.optimizers.SGD(2.0**-10))
+        trained = model.encoder_and_generator, model.pair_discriminator.trainable_variables
+        before = [vector(variables) for variables in trained]
         logs.append(numbers(model.train_step(images(0, 5))))
+        steps = [np.linalg.norm(one - vector(variables)) for one, variables in zip(before, trained, strict=True)]
+        norms = [logs[-1]["gradient_norm_eg"], logs[-1]["gradient_norm_d"]]
+        np.testing.assert_allclose(np.multiply(steps, 2.0**10), norms, rtol=5e-3)
     assert logs[1] == pytest.approx(logs[0], rel=5e-2)
+    assert set(loss_scalers(model)) == {"encoder_generator_optimizer", "discriminator_optimizer"}
