@@ -15,11 +15,13 @@ from .helpers import ROOT, TINY, fail, succeed
 
 
 def test_two_devices_end_with_the_scores_of_one(trained, tmp_path):
+    """With the same GAN: two runs of one differ in what batch normalisation cancels (see test_distribution.py)."""
     folder, _ = trained
-    succeed("run", *TINY, "--strategy=mirrored", "--logical_devices=2", f"--run_dir={tmp_path / 'r'}")
+    arguments = (*TINY, "--strategy=mirrored", "--logical_devices=2", f"--gan_from={folder}")
+    succeed("run", *arguments, f"--run_dir={tmp_path / 'r'}")
     one, two = (score_table.read(path / "scores.csv") for path in (folder, tmp_path / "r"))
     np.testing.assert_array_equal(one.image, two.image)
-    np.testing.assert_allclose(two.score, one.score, rtol=1e-3)
+    np.testing.assert_allclose(two.score, one.score, rtol=1e-4)
 
 
 def test_a_batch_that_devices_cannot_share(tmp_path):
@@ -73,10 +75,3 @@ def test_interrupting_one_worker_stops_all_and_one_device_goes_on(workers):
     assert len(list((run / "gan" / "logs").iterdir())) == 1  # The chief's.
     succeed("train", f"--run_dir={run}", f"--iterations={step + 1}", "--strategy=none")
     assert (run / "gan" / "checkpoints" / f"step-{step + 1}.index").is_file() and (run / "detector").is_dir()
-
-
-def test_a_lost_worker_is_told(workers):
-    processes, run = workers
-    wait_for(run / "gan" / "checkpoints" / "step-3.index", processes)
-    processes[0].kill()
-    assert last_line(processes[1]).startswith("error: another worker is gone; run the same command in all of them again")

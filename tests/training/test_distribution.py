@@ -14,6 +14,9 @@ import tensorflow as tf
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.training import distribution
+from fanogan_tf.training.phase import run_phase
+
+from .tiny import toy
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = {"wgan_gp": 20, "encoder": 20, "dcgan": 2, "adv_ae": 2, "ali": 2, "ganomaly_anew": 2, "wgan_gp_float16": 2}
@@ -171,3 +174,59 @@ def test_strategies_and_workers_go_together(monkeypatch):
     for name in ("none", "mirrored"):
         with pytest.raises(UserError, match=f"^--strategy={name}: TF_CONFIG names 2 workers; add --strategy=multi_worker"):
             distribution.strategy(name)
+
+
+@pytest.fixture
+def as_worker(monkeypatch):
+    """Makes this process one of two workers; returns what it says at its meetings, while the other says what `others` has."""
+
+    def become(index, others=()):
+        task = {"type": "worker", "index": index}
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:2"]}, "task": task}))
+        said, answers = [], iter(others)
+        monkeypatch.setattr(distribution, "everyones", lambda value, _: said.append(value) or [value, next(answers, 1)])
+        return said
+
+    return become
+
+
+@pytest.mark.parametrize(("index", "before", "after"), [(0, [], [1, 1]), (1, [1], [1, 1])])
+def test_the_chief_goes_first(as_worker, index, before, after):
+    """Two meetings of both: when the chief is through, and when all are."""
+    said = as_worker(index)
+    with distribution.chief_first(None):
+        assert said == before
+    assert said == after
+
+
+def test_an_error_of_one_worker_ends_all(as_worker):
+    said = as_worker(0)
+    with pytest.raises(ZeroDivisionError), distribution.chief_first(None):
+        raise ZeroDivisionError
+    assert said == [0]
+    entered = []
+    as_worker(1, others=[0])
+    with pytest.raises(UserError, match=r"^another worker has stopped"), distribution.chief_first(None):
+        entered.append(1)
+    assert not entered
+    as_worker(0, others=[1, 0])
+    with pytest.raises(UserError, match=r"^another worker has stopped"), distribution.chief_first(None):
+        entered.append(0)
+    assert entered == [0]
+
+
+def test_a_lost_worker_is_told(as_worker):
+    alone = tf.distribute.get_strategy()
+    error = tf.errors.UnavailableError(None, None, "Collective ops is aborted")
+    with pytest.raises(tf.errors.UnavailableError), distribution.together(alone):
+        raise error
+    as_worker(1)
+    with pytest.raises(UserError, match=r"^another worker is gone; run the same command in all"), distribution.together(alone):
+        raise error
+
+
+def test_workers_at_different_iterations(as_worker, tmp_path):
+    as_worker(1, others=[3])
+    settings = {"sheets": {}, "graph": None, "checkpoint_every": 1, "log_every": 1, "sample_every": 1}
+    with pytest.raises(UserError, match="not all workers find the same checkpoint here; put --run_dir on a disk that they share"):
+        run_phase(toy(), None, name="toy", folder=tmp_path, iterations=4, **settings)
