@@ -7,7 +7,7 @@ import numpy as np
 from fanogan_tf.comparison import published
 from fanogan_tf.comparison.outcomes import Outcome
 from fanogan_tf.comparison.table import Column, Table, summary
-from fanogan_tf.comparison.variants import TABLE_1, TABLE_2, TABLE_A1, VARIANTS
+from fanogan_tf.comparison.variants import BASELINES, TABLE_1, TABLE_2, TABLE_A1, VARIANTS
 
 _AT_YOUDEN = (
     Column("precision", "precision"),
@@ -63,6 +63,8 @@ def encoder_losses(outcomes: list[Outcome]) -> Table:
             auc = _one(published.IMAGE_AUC_WITH_FEATURES.get(name))
             figures = _youden(group, kappa) | {"published_auroc": auc}
             rows.append((f"{loss}, {bound}, with feature residual at scoring (κ = {kappa:g})", figures))
+    for name, group in _groups(outcomes, BASELINES):
+        rows.append((f"{VARIANTS[name].title}, for comparison", _youden(group)))
     note = "ziz and izi score by A_R alone, izi_f by A_R + κ A_D, as in the paper."
     return Table(
         "table_2",

@@ -53,13 +53,14 @@ def test_methods_that_scored_fewer_are_compared_on_those(tmp_path):
 
 
 def test_encoder_losses_with_and_without_the_feature_residual(tmp_path):
-    rows = rows_of(tables.encoder_losses(outcomes(tmp_path, ["fanogan", "izi", "izi_linear"], whole)))
+    rows = rows_of(tables.encoder_losses(outcomes(tmp_path, ["fanogan", "izi", "izi_linear", "pca"], whole)))
     assert list(rows) == [
         "izi, tanh",
         "izi_f, tanh",
         "izi, tanh, with feature residual at scoring (κ = 10)",
         "izi, linear",
         "izi, linear, with feature residual at scoring (κ = 10)",
+        "PCA, for comparison",
     ]
     assert rows["izi, tanh"]["auroc"] == [12 / 16] and rows["izi_f, tanh"]["auroc"] == [1.0]
     assert rows["izi, tanh, with feature residual at scoring (κ = 10)"]["auroc"] == [1.0]
