@@ -19,6 +19,14 @@ from .archived import MULTI_PROCESS, exported, score, write_images
 SAID = "a worker process has died (killed, or out of memory); nothing was written, run it again"
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """As in a terminal: what a shell starts in the background ignores it, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def wait_for(look, seconds=120):
     """What `look` returns once that is something."""
     end = time.monotonic() + seconds
