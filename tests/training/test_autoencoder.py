@@ -83,14 +83,15 @@ def test_same_numbers_again():
 
 
 def test_float16_is_near_float32():
+    """On many images: the statistics of a few, which batch normalisation divides by, make much of float16's rounding."""
     logs, moves = [], []
     for precision in ("none", "float16"):
         model = autoencoder(precision=precision)
         model.compile(keras.optimizers.SGD(2.0**-6))
         before = vector(model.trained)
-        logs.append(numbers(model.train_step(images(0, 5))))
+        logs.append(numbers(model.train_step(images(0, 32))))
         moves.append((before - vector(model.trained)) * 2.0**6)
     assert set(loss_scalers(model)) == {"autoencoder_optimizer"}
     assert logs[1] == pytest.approx(logs[0], rel=3e-2)
-    assert np.linalg.norm(moves[1] - moves[0]) < 0.1 * np.linalg.norm(moves[0])
+    assert np.linalg.norm(moves[1] - moves[0]) < 5e-2 * np.linalg.norm(moves[0])
     np.testing.assert_allclose(np.linalg.norm(moves[1]), logs[1]["gradient_norm_ae"], rtol=1e-3)
