@@ -13,11 +13,11 @@ import command
 import numpy as np
 import synthetic
 
+from fanogan_tf.archive.pipeline import score_archive
 from fanogan_tf.data.decode import read_image, walk_images
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.serving import saved_model
-from fanogan_tf.serving.archive import score_archive
 from fanogan_tf.serving.export import export
 
 WHAT = "100,000 synthetic PNG files of 16x16 scored by a tiny SavedModel: on Beam's DirectRunner, and by a plain loop."

@@ -12,7 +12,7 @@ import keras
 import synthetic
 import trainers
 
-from fanogan_tf.data.image_size import parse_image_size
+from fanogan_tf.data.pixels import parse_image_size
 
 WHAT = "Iterations per second and peak memory of both training phases at the settings of a flagfile. Synthetic images."
 # An iteration of paper_64x64's GAN takes about a minute on two cores.

@@ -6,8 +6,8 @@ import command
 import harness
 import synthetic
 
-from fanogan_tf.detection.anogan_detector import AnoganDetector
-from fanogan_tf.detection.iterative_detector import IterativeDetector
+from fanogan_tf.methods.anogan import AnoganDetector
+from fanogan_tf.methods.iterative import IterativeDetector
 from fanogan_tf.networks.spec import NetworkSpec
 
 WHAT = (

@@ -7,11 +7,11 @@ import command
 import harness
 import numpy as np
 
-from fanogan_tf.data.oct import columns
-from fanogan_tf.data.oct.phantom import PhantomSettings, make_phantom
-from fanogan_tf.data.oct.preparation import Preparation, prepare
-from fanogan_tf.data.oct.surfaces import METHODS, find_surfaces
-from fanogan_tf.data.oct.volume import BOTTOM, DETACHMENT, FOCI, INTRARETINAL_FLUID, SUBRETINAL_FLUID, TOP, Volume
+from fanogan_tf.oct import geometry
+from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
+from fanogan_tf.oct.preparation import Preparation, prepare
+from fanogan_tf.oct.surfaces.find import METHODS, find_surfaces
+from fanogan_tf.oct.volume import BOTTOM, DETACHMENT, FOCI, INTRARETINAL_FLUID, SUBRETINAL_FLUID, TOP, Volume
 
 WHAT = (
     "Seconds and peak memory of finding the retina's top and bottom in a synthetic phantom volume (B-scans x rows x columns), "
@@ -28,8 +28,10 @@ def phantom(seed: int, state: str, bscans: int, width: int) -> Volume:
     if width == volume.data.shape[2]:
         return volume
     scan, row, column = volume.spacing
-    surfaces = {name: columns.mean(volume.surfaces[name], width) for name in (TOP, BOTTOM)}
-    return Volume(volume.name, columns.mean(volume.data, width), (scan, row, column * volume.data.shape[2] / width), "", surfaces)
+    surfaces = {name: geometry.mean(volume.surfaces[name], width) for name in (TOP, BOTTOM)}
+    return Volume(
+        volume.name, geometry.mean(volume.data, width), (scan, row, column * volume.data.shape[2] / width), "", surfaces
+    )
 
 
 def errors(wrong: list[np.ndarray]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.encoder_detector import EncoderDetector
+from fanogan_tf.methods.fanogan import EncoderDetector
 from fanogan_tf.networks.spec import NetworkSpec
 
 

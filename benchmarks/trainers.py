@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from fanogan_tf.data.image_size import parse_image_size
-from fanogan_tf.methods import fanogan, recipe
-from fanogan_tf.methods.gan import gan_training
+from fanogan_tf.data.pixels import parse_image_size
+from fanogan_tf.methods import base, fanogan
+from fanogan_tf.methods.gan_phase import gan_training
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options, from_text
 from fanogan_tf.training.encoder import EncoderTraining
-from fanogan_tf.training.wgan_gp import WganGp
+from fanogan_tf.training.gan import WganGp
 
 _FLAGS = Path(__file__).parent.parent / "flags"
 
@@ -25,7 +25,7 @@ def flagfile(name: str) -> Options:
 
 def spec(options: Options) -> NetworkSpec:
     """The networks that `options` ask for."""
-    return recipe.network_spec(options, (*parse_image_size(options.image_size), 1))
+    return base.network_spec(options, (*parse_image_size(options.image_size), 1))
 
 
 def gan(options: Options) -> WganGp:

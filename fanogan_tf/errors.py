@@ -1,5 +1,23 @@
-"""The one exception that reaches a user."""
+"""The one exception that reaches a user.
+
+Libraries that come with an extra, and what to say where they are missing.
+"""
+
+from pathlib import Path
 
 
 class UserError(Exception):
     """Bad input. Its message is one line that names the file or flag and the mend; scripts print it and exit with 1."""
+
+
+def require(module: str, path: Path) -> None:
+    """Raises UserError if the optional library `module`, which reads `path`, is not installed."""
+    need(module, "oct", f"{path}: reading it")
+
+
+def need(module: str, extra: str, what: str) -> None:
+    """Raises UserError if the library `module`, which comes with `extra` and `what` needs, is not installed."""
+    try:
+        __import__(module)
+    except ImportError as error:
+        raise UserError(f"{what} needs {module}: pip install 'fanogan_tf[{extra}]'") from error

@@ -10,29 +10,30 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from fanogan_tf import files
-from fanogan_tf.data import sources
+from fanogan_tf import datasets, files, methods
 from fanogan_tf.data.image_stream import ImageStream
-from fanogan_tf.data.oct import source as oct_source
-from fanogan_tf.data.oct.preparation import PreparedVolume
-from fanogan_tf.data.oct.volume import FLUID
-from fanogan_tf.detection import kinds, score_table, scoring, volume_maps, volume_scores
+from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.maps import save_maps
-from fanogan_tf.detection.volume_files import save_volume_maps
-from fanogan_tf.detection.volume_scores import VolumeScores
+from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import report
 from fanogan_tf.evaluation import visual_turing as turing
-from fanogan_tf.evaluation.volumes import volume_metrics
 from fanogan_tf.methods import METHODS
-from fanogan_tf.methods.settings import settings
+from fanogan_tf.methods.base import settings
+from fanogan_tf.oct import dataset as oct_source
+from fanogan_tf.oct import maps as volume_maps
+from fanogan_tf.oct import volume_scores
+from fanogan_tf.oct.map_files import save_volume_maps
+from fanogan_tf.oct.preparation import PreparedVolume
+from fanogan_tf.oct.volume import FLUID
+from fanogan_tf.oct.volume_metrics import volume_metrics
+from fanogan_tf.oct.volume_scores import VolumeScores
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
-from fanogan_tf.serving import model_card, saved_model, verification
+from fanogan_tf.serving import model_card, saved_model
 from fanogan_tf.serving.saved_model import ServedDetector
-from fanogan_tf.training import distribution
 
 _OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
 _PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
@@ -54,12 +55,12 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     phases = method.PHASES if phase == "all" else (phase,)
-    strategy = distribution.strategy(options.strategy, options.logical_devices)
-    with distribution.together(strategy):
-        with distribution.chief_first(strategy):
+    strategy = make_strategy(options.strategy, options.logical_devices)
+    with together(strategy):
+        with chief_first(strategy):
             # All that can be said against it is said before anything that is there is changed.
-            distribution.check(strategy, options.batch_size, options.jit_compile)
-            splits = sources.load(options, run.cache)
+            check(strategy, options.batch_size, options.jit_compile)
+            splits = datasets.load(options, run.cache)
             method.check(run, options, splits, phases, overwrite)
             run.take(options, splits, overwrite)
         method.train(run, options, splits, phases)
@@ -72,11 +73,11 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
 
     `maps`: a folder for pixel maps, "" for none.
     """
-    detector = kinds.load(run.detector, options.mixed_precision)
+    detector = methods.load_detector(run.detector, options.mixed_precision)
     _check_maps(detector, options, maps)
     if images:
         return _score_named(detector, options, images, run.cache, output, maps)
-    splits = sources.load(options, run.cache)
+    splits = datasets.load(options, run.cache)
     run.check_data(splits)
     start = time.perf_counter()
     count = _score(detector, options, splits.test, splits.test_volumes, output, maps)
@@ -110,7 +111,7 @@ def _score_named(
     detector: Detector | ServedDetector, options: Options, images: list[Path], cache: Path, output: Path, maps: str
 ) -> int:
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
-    if options.dataset in sources.OCT:  # What is skipped of volumes gets reported there.
+    if options.dataset in datasets.OCT:  # What is skipped of volumes gets reported there.
         volumes, patches = oct_source.open_volumes(images, options, Path(options.oct_cache or cache))
         return _score(detector, options, patches, volumes, output, maps)
     stream = ImageStream(images, detector.image_shape, options.skip_unreadable)
@@ -151,9 +152,9 @@ def evaluate(run: RunDirectory, options: Options) -> str:
     """Writes `run.report` from the scores; returns the line that sums it up."""
     table = score_table.read(run.scores)
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
-    splits = sources.load(options, run.cache)
+    splits = datasets.load(options, run.cache)
     run.check_data(splits)
-    detector = kinds.load(run.detector)
+    detector = methods.load_detector(run.detector)
     metrics = report.write_report(
         run.report,
         table,
@@ -178,8 +179,8 @@ def _volume_metrics(run: RunDirectory, options: Options, detector: Detector, vol
 
 def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int) -> str:
     """Writes sheet.png and key.csv of `count` held-out normal images and as many generated ones; returns what to print."""
-    detector = kinds.load(run.detector)
-    splits = sources.load(options, run.cache)
+    detector = methods.load_detector(run.detector)
+    splits = datasets.load(options, run.cache)
     run.check_data(splits)
     normal = splits.validation
     if splits.validation_volumes:  # Generated patches lie anywhere; on a grid, their place would give the real ones away.
@@ -191,7 +192,7 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
 
 def export(run: RunDirectory, options: Options, folder: Path, version: int) -> Path:
     """Writes the run's detector as `folder/<version>`, a SavedModel; version 0 is the next one. Returns that folder."""
-    detector = kinds.load(run.detector, options.mixed_precision)
+    detector = methods.load_detector(run.detector, options.mixed_precision)
     return serving_export.export(detector, folder, version, model_card.describe(run, options, detector))
 
 
@@ -202,10 +203,10 @@ def verify_export(run: RunDirectory, options: Options, folder: Path) -> str:
       UserError: the scores differ by more than `verification.TOLERANCE`.
     """
     served = saved_model.load(folder)
-    detector = kinds.load(run.detector, options.mixed_precision)
-    splits = sources.load(options, run.cache)
+    detector = methods.load_detector(run.detector, options.mixed_precision)
+    splits = datasets.load(options, run.cache)
     run.check_data(splits)
-    return verification.compare(detector, served, splits.test, scoring.batch_size_for(options.score_batch_size))
+    return saved_model.compare(detector, served, splits.test, scoring.batch_size_for(options.score_batch_size))
 
 
 def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf import cluster, files
+from fanogan_tf import files
 from fanogan_tf import options as options_module
-from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.data.splits import Splits
+from fanogan_tf.data.image_set import ImageSet, Splits
+from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 

@@ -7,7 +7,7 @@ import logging
 
 from absl import flags
 
-from fanogan_tf import cli, extras
+from fanogan_tf import cli, errors
 from fanogan_tf.errors import UserError
 
 flags.DEFINE_string("saved_model", "", "A version that scripts/export.py wrote.")
@@ -23,8 +23,8 @@ def main(options, given):
         if not values[name].value:
             raise UserError(f"--{name}: has to be given; see --help")
     logging.getLogger().setLevel(logging.ERROR)  # Beam warns of what it does not find when it is imported.
-    extras.need("apache_beam", "archive", "scripts/score_archive.py")
-    from fanogan_tf.serving.archive import score_archive
+    errors.need("apache_beam", "archive", "scripts/score_archive.py")
+    from fanogan_tf.archive.pipeline import score_archive
 
     print(score_archive(values.saved_model, values.images, values.output, values.format, options, given, values.beam))
 

@@ -2,9 +2,10 @@
 
 from absl import flags
 
-from fanogan_tf import cli, cluster, pipeline
+from fanogan_tf import cli, pipeline
+from fanogan_tf.distributed import cluster
 from fanogan_tf.methods import METHODS, PHASES
-from fanogan_tf.methods.gan_from import kept_options
+from fanogan_tf.methods.gan_phase import kept_options
 from fanogan_tf.run_directory import RunDirectory
 
 flags.DEFINE_string("run_dir", "", "Where the run is kept. Run again with the same one it goes on where it stopped.")

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from fanogan_tf import options as options_module
-from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.data.splits import Splits
+from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory

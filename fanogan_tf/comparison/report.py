@@ -1,16 +1,22 @@
-"""`R/report/`: the tables as Markdown, CSV and JSON, the figures, and what the numbers are."""
+"""`R/report/`: the tables as Markdown, CSV and JSON, the figures, and what the numbers are.
+
+The way through a comparison, as scripts/reproduce.py tells it: plan, train and score what is missing, report.
+"""
 
 import json
+import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from fanogan_tf import files
-from fanogan_tf.comparison import pictures, pixels, tables
-from fanogan_tf.comparison.outcomes import Outcome
-from fanogan_tf.comparison.table import Table
-from fanogan_tf.comparison.variants import TABLE_2, TABLE_A1
-from fanogan_tf.evaluation import class_chart, style
+from fanogan_tf.comparison import tables
+from fanogan_tf.comparison.figures import count, draw
+from fanogan_tf.comparison.runs import Job, Outcome, is_scored, jobs, outcomes
+from fanogan_tf.comparison.tables import Table
+from fanogan_tf.comparison.variants import TABLE_2, TABLE_A1, chosen
+from fanogan_tf.errors import UserError
+from fanogan_tf.evaluation.figures import class_chart, style
 from fanogan_tf.options import Options
 
 _PAGE = "report.md"
@@ -41,7 +47,7 @@ def write_report(folder: Path, outcomes: list[Outcome]) -> Path:
 
 def _of_one_protocol(outcomes: list[Outcome], note: str) -> tuple[list[Table], list[tuple[str, Figure]]]:
     names = {outcome.job.variant.name for outcome in outcomes}
-    counted = pixels.count(outcomes)
+    counted = count(outcomes)
     made = [tables.methods(outcomes)]
     if names.intersection((*TABLE_2, *TABLE_A1)) - {"fanogan"}:
         made.append(tables.encoder_losses(outcomes))
@@ -49,7 +55,7 @@ def _of_one_protocol(outcomes: list[Outcome], note: str) -> tuple[list[Table], l
         made.append(tables.pixels(counted))
     else:
         print("no masks, or none that mark a pixel: the table of pixels is left out", flush=True)
-    return made, list(pictures.draw(outcomes, counted, note))
+    return made, list(draw(outcomes, counted, note))
 
 
 def _of_classes(outcomes: list[Outcome], note: str) -> tuple[list[Table], list[tuple[str, Figure]]]:
@@ -95,3 +101,29 @@ def _page(note: str, facts: dict[str, str], made: list[Table], shown: list[str])
     lines += [table.markdown() for table in made]
     lines += [f"![{name}]({name}.png)\n" for name in shown]
     return "\n".join(lines)
+
+
+def plan(root: Path, options: Options, methods: list[str], seeds: int, searched_images: int) -> list[Job]:
+    """All runs of the comparison; see `plan.jobs`. methods: names of variants, all for an empty list.
+
+    Raises:
+      UserError: no such method; classes of a data set that has none; or several processes are asked for.
+    """
+    if options.strategy == "multi_worker":
+        raise UserError("--strategy=multi_worker: a comparison is trained by one process; take none or mirrored")
+    return jobs(root, options, chosen(methods), seeds, searched_images)
+
+
+def report(folder: Path, planned: list[Job]) -> str:
+    """Writes `folder` from the runs that are finished; returns the line that says where.
+
+    Raises:
+      UserError: none is.
+    """
+    found = outcomes(planned)
+    if not found:
+        raise UserError(f"{folder.parent}: nothing trained with these settings yet; leave out --train=false")
+    other = [str(job.run.path) for job in planned if job.run.flags.is_file() and not is_scored(job)]
+    if other:
+        print(f"left out, not finished or with other settings: {', '.join(other)}", file=sys.stderr)
+    return f"{len(found)} of {len(planned)} runs; report: {write_report(folder, found)}"

@@ -1,13 +1,68 @@
-"""The papers' tables, from what the runs say."""
+"""The papers' tables, from what the runs say.
 
+A table whose figures are one number per seed, as Markdown, CSV and JSON.
+"""
+
+import csv
+import dataclasses
+import io
+import statistics
 from collections.abc import Iterable
 
 import numpy as np
 
-from fanogan_tf.comparison import published
-from fanogan_tf.comparison.outcomes import Outcome
-from fanogan_tf.comparison.table import Column, Table, summary
+from fanogan_tf.comparison import variants
+from fanogan_tf.comparison.runs import Outcome
 from fanogan_tf.comparison.variants import BASELINES, TABLE_1, TABLE_2, TABLE_A1, VARIANTS
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """key: in CSV and JSON. heading: in Markdown. digits: behind the point."""
+
+    key: str
+    heading: str
+    digits: int = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """rows: the row's name, and column key -> one figure per seed (an empty list: not measured). notes: below the table."""
+
+    name: str
+    title: str
+    first: str
+    columns: tuple[Column, ...]
+    rows: list[tuple[str, dict[str, list[float]]]]
+    notes: tuple[str, ...] = ()
+
+    def markdown(self) -> str:
+        """Mean and standard deviation over the seeds."""
+        lines = [f"## {self.title}", ""]
+        lines += [_line([self.first, *(column.heading for column in self.columns)]), "|---" * (len(self.columns) + 1) + "|"]
+        for name, figures in self.rows:
+            lines.append(_line([name, *(_shown(figures.get(column.key, []), column.digits) for column in self.columns)]))
+        return "\n".join([*lines, "", *(f"{note}\n" for note in self.notes)])
+
+    def csv(self) -> str:
+        """Per figure its mean, its standard deviation (empty for a single seed) and the number of seeds."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([self.first, *(f"{c.key}{end}" for c in self.columns for end in ("", "_sd", "_seeds"))])
+        for name, figures in self.rows:
+            cells = []
+            for column in self.columns:
+                values = figures.get(column.key, [])
+                mean, sd = summary(values) if values else ("", "")
+                cells += [mean, "" if sd is None else sd, len(values)]
+            writer.writerow([name, *cells])
+        return text.getvalue()
+
+    def json(self) -> dict:
+        """All figures, one per seed."""
+        rows = [{"name": name, **{key: values for key, values in figures.items()}} for name, figures in self.rows]
+        return {"title": self.title, "rows": rows, "notes": list(self.notes)}
+
 
 _AT_YOUDEN = (
     Column("precision", "precision"),
@@ -37,7 +92,7 @@ def methods(outcomes: list[Outcome]) -> Table:
     rows = []
     for name, group in _groups(outcomes, TABLE_1):
         figures = _youden(group) | {
-            "published_auroc": _one(published.IMAGE_AUC.get(name)),
+            "published_auroc": _one(variants.IMAGE_AUC.get(name)),
             "training_seconds": [outcome.training_seconds for outcome in group],
             "milliseconds_per_image": [1000.0 / outcome.images_per_second for outcome in group],
             "images": [len(outcome.table) for outcome in group][:1],
@@ -54,13 +109,13 @@ def encoder_losses(outcomes: list[Outcome]) -> Table:
     for bound, names in (("tanh", TABLE_2), ("linear", TABLE_A1)):
         for name, group in _groups(outcomes, names):
             loss = group[0].job.options.encoder_loss
-            auc = _one(published.IMAGE_AUC.get(name))
+            auc = _one(variants.IMAGE_AUC.get(name))
             rows.append((f"{loss}, {bound}", _youden(group) | {"published_auroc": auc}))
         for name, group in _groups(outcomes, names[:2]):
             # izi_f was trained with this kappa; its scores and theirs are then of one kind.
             kappa = _kappa(outcomes)
             loss = group[0].job.options.encoder_loss
-            auc = _one(published.IMAGE_AUC_WITH_FEATURES.get(name))
+            auc = _one(variants.IMAGE_AUC_WITH_FEATURES.get(name))
             figures = _youden(group, kappa) | {"published_auroc": auc}
             rows.append((f"{loss}, {bound}, with feature residual at scoring (κ = {kappa:g})", figures))
     for name, group in _groups(outcomes, BASELINES):
@@ -87,7 +142,7 @@ def pixels(counted: dict[str, list[dict]]) -> Table:
     rows = []
     for name, results in counted.items():
         figures = {key: [result["youden"][key] for result in results] for key in ("sensitivity", "specificity")}
-        figures |= {"auroc": [result["auroc"] for result in results], "published_auroc": _one(published.PIXEL_AUC.get(name))}
+        figures |= {"auroc": [result["auroc"] for result in results], "published_auroc": _one(variants.PIXEL_AUC.get(name))}
         rows.append((VARIANTS[name].title, figures))
     return Table("table_b1", "Table B1: pixels", "method", columns, rows, (_YOUDEN, _ORIENTATION))
 
@@ -121,7 +176,7 @@ def classes(outcomes: list[Outcome]) -> Table:
         for name, images in _fewer_images(outcomes).items()
     ]
     if outcomes[0].job.options.dataset == "mnist" and not outcomes[0].job.options.anomalous_class:
-        means = ", ".join(f"{name} {value:.3f}" for name, value in published.MNIST_MEAN.items())
+        means = ", ".join(f"{name} {value:.3f}" for name, value in variants.MNIST_MEAN.items())
         notes.append(f"Published means over the ten digits, other networks and budgets, for orientation only: {means}.")
     columns = tuple(Column(name, VARIANTS[name].title) for name in names)
     return Table("one_class", "One class at a time", "class", columns, rows, tuple(notes))
@@ -203,3 +258,19 @@ def _shared_images(outcomes: list[Outcome]) -> np.ndarray | None:
     """Names of the images that all scored; None where all scored the same."""
     smallest = min(outcomes, key=lambda outcome: len(outcome.table))
     return smallest.table.image if _fewer_images(outcomes) else None
+
+
+def summary(values: list[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation; None in its place for a single value."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def _shown(values: list[float], digits: int) -> str:
+    if not values:
+        return "-"
+    mean, sd = summary(values)
+    return f"{mean:.{digits}f}" if sd is None else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

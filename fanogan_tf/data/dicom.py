@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf.errors import UserError
-from fanogan_tf.extras import require
+from fanogan_tf.errors import UserError, require
 
 
 def read_image_dicom(path: Path) -> np.ndarray:

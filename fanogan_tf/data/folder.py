@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from fanogan_tf.data import patches, prepared
+from fanogan_tf.data import image_cache, patches
 from fanogan_tf.data.decode import EXTENSIONS, find_images, read_image
-from fanogan_tf.data.image_size import parse_image_size, resize, resize_mask
-from fanogan_tf.data.ordered import ordered_map
-from fanogan_tf.data.prepared import Item
-from fanogan_tf.data.splits import Splits, hold_out
+from fanogan_tf.data.image_cache import Item
+from fanogan_tf.data.image_set import Splits, hold_out
+from fanogan_tf.data.parallel import ordered_map
+from fanogan_tf.data.pixels import parse_image_size, resize, resize_mask
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
@@ -80,11 +80,11 @@ def load(options: Options, cache_dir: Path) -> Splits:
         for split in splits
     }
 
-    entry = prepared.entry_path(Path(cache_dir), _content(splits, cuts))
-    found = prepared.read(entry)
+    entry = image_cache.entry_path(Path(cache_dir), _content(splits, cuts))
+    found = image_cache.read(entry)
     if found is None:
         _prepare(entry, splits, cuts)
-        found = prepared.read(entry)
+        found = image_cache.read(entry)
     if found.skipped:
         if not options.skip_unreadable:
             raise UserError(found.skipped[0][1])
@@ -169,7 +169,7 @@ def _prepare(entry: Path, splits: dict[str, list[_File]], cuts: dict[str, _Cut])
                     yield from made
                 bar.update()
 
-        prepared.write(entry, {split: items(split) for split in splits}, skipped)
+        image_cache.write(entry, {split: items(split) for split in splits}, skipped)
 
 
 def _items(file: _File, cut: _Cut) -> list[Item] | UserError:

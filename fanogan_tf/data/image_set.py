@@ -1,4 +1,7 @@
-"""A labelled set of images that stays small: integers in memory or on disk, floats only a batch at a time."""
+"""A labelled set of images that stays small: integers in memory or on disk, floats only a batch at a time.
+
+Train, validation and test.
+"""
 
 import dataclasses
 import functools
@@ -7,8 +10,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from fanogan_tf.data.ordered import ordered_map
-from fanogan_tf.data.ranges import to_signed
+from fanogan_tf.data.parallel import ordered_map
+from fanogan_tf.data.pixels import to_signed
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,3 +133,33 @@ class ImageSet:
             return to_signed(tf.ensure_shape(images, (batch_size, *self.image_shape)))
 
         return tf.data.Dataset.range(start, tf.int64.max).map(load).prefetch(4)
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """train and validation hold normal images only (label 0); test holds both kinds.
+
+    validation_volumes, test_volumes: the `PreparedVolume`s that those images are patches of; () where there are none.
+    """
+
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet
+    validation_volumes: tuple = ()
+    test_volumes: tuple = ()
+
+
+def hold_out(count: int, fraction: float, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Parts `count` items at random, the same way for the same arguments.
+
+    Returns:
+      The kept and the held-out indices, each sorted. At least one is held out, and at least one kept.
+
+    Raises:
+      ValueError: fewer than two items.
+    """
+    if count < 2:
+        raise ValueError(f"{count} items cannot be parted in two")
+    held = min(max(1, round(count * fraction)), count - 1)
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[held:]), np.sort(order[:held])

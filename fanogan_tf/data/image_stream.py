@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from fanogan_tf.data.decode import EXTENSIONS, find_images, read_image
-from fanogan_tf.data.image_size import resize
-from fanogan_tf.data.ordered import ordered_map
-from fanogan_tf.data.ranges import to_signed
+from fanogan_tf.data.parallel import ordered_map
+from fanogan_tf.data.pixels import resize, to_signed
 from fanogan_tf.errors import UserError
 
 _WORKERS = min(8, os.cpu_count() or 1)

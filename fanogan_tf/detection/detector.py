@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -10,8 +11,7 @@ import tensorflow as tf
 
 from fanogan_tf import files
 from fanogan_tf.detection.calibration import Calibration
-from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SETTINGS_FILE = "detector.json"
 _WEIGHTS = "weights"
@@ -23,13 +23,16 @@ class Detector:
 
     All networks run in inference mode: the score of an image depends on that image alone.
 
-    KIND: name of the subclass in files. NETWORKS: names of its networks; each is an attribute, and the method of `NetworkSpec`
-    of that name makes it. SETTINGS: names of its numbers, attributes as well. ARRAYS: names of its arrays, attributes of type
-    tf.Tensor. RESTORES: whether it measures reconstruction and residual.
+    Attributes:
+      KIND: name of the subclass in files.
+      NETWORKS: how each of its networks is made; each is an attribute of that name.
+      SETTINGS: names of its numbers, attributes as well.
+      ARRAYS: names of its arrays, attributes of type tf.Tensor.
+      RESTORES: whether it measures reconstruction and residual.
     """
 
     KIND: str
-    NETWORKS: tuple[str, ...]
+    NETWORKS: dict[str, Callable[[NetworkSpec], keras.Model]]
     SETTINGS: tuple[str, ...] = ()
     ARRAYS: tuple[str, ...] = ()
     RESTORES: bool = True
@@ -104,11 +107,11 @@ class Detector:
 
     @classmethod
     def from_settings(cls, settings: dict, folder: Path, precision: str = "") -> "Detector":
-        """The reverse of `save`; see `kinds.load`."""
+        """The reverse of `save`; see `methods.load_detector`."""
         networks = settings["networks"]
         networks |= {"image_shape": tuple(networks["image_shape"]), "precision": precision or networks["precision"]}
         spec = NetworkSpec(**networks)
-        parts = {name: getattr(spec, name)() for name in cls.NETWORKS}
+        parts = {name: make(spec) for name, make in cls.NETWORKS.items()}
         if cls.ARRAYS:
             with np.load(Path(folder) / _ARRAYS, allow_pickle=False) as arrays:
                 parts |= {name: arrays[name] for name in cls.ARRAYS}

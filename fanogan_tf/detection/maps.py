@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from fanogan_tf import files
-from fanogan_tf.sheets import to_grey
+from fanogan_tf.data.pixels import to_grey
 
 # The strongest a residual can be: images are in [-1, 1].
 _LARGEST = 2.0

@@ -1,4 +1,10 @@
-"""Every image of a source through the detector, batch by batch: memory does not grow with their number."""
+"""Every image of a source through the detector, batch by batch: memory does not grow with their number.
+
+The anomaly score and the pixel map, as pure functions (f-AnoGAN, section 2.3).
+
+The residuals are `losses.mean_square` of differences: means over pixels, features or coordinates, never sums, so that a score
+does not grow with the image.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -43,3 +49,13 @@ def score_rows(
                     **{term: judged[term][i] if term in judged else math.nan for term in TERMS},
                 }
             bar.update(len(batch["name"]))
+
+
+def anomaly_score(image_residual: tf.Tensor, feature_residual: tf.Tensor, kappa: float) -> tf.Tensor:
+    """A = A_R + kappa A_D (eq. 8): (B,)."""
+    return image_residual + kappa * feature_residual
+
+
+def pixel_map(images: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
+    """|x - G(E(x))| (eq. 9): (B, H, W, 1), in [0, 2]."""
+    return tf.abs(images - restored)

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from fanogan_tf import files
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import curves, distributions, latent_walk, metrics, page, reconstructions, style
-from fanogan_tf.evaluation.pixel import PixelCounts
-from fanogan_tf.evaluation.regions import RegionCounts
+from fanogan_tf.evaluation import metrics, page
+from fanogan_tf.evaluation.figures import curves, distributions, image_rows, latent_walk, style
+from fanogan_tf.evaluation.pixels import PixelCounts, RegionCounts
 
 _BATCH = 64
 
@@ -138,7 +138,7 @@ def draw(
     yield "histogram", distributions.histogram(table, threshold, note)
     yield "boxplot", distributions.boxplot(table, threshold, note)
     if detector.RESTORES:
-        yield "reconstructions", reconstructions.reconstructions(table, positions, detector, test, seed=seed, note=note)
+        yield "reconstructions", image_rows.reconstructions(table, positions, detector, test, seed=seed, note=note)
     if detector.can_generate:
         labels = np.empty(len(positions), np.int64)
         labels[positions] = table.label

@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.data.pixels import to_grey
 from fanogan_tf.errors import UserError
-from fanogan_tf.sheets import to_grey
 
 REAL, GENERATED = "real", "generated"
 COLUMNS = 10

@@ -1,19 +1,84 @@
 """AdvAE (Schlegl et al. 2019, section 3.1): the autoencoder plus a critic on what it restores; f-AnoGAN's score.
 
 What the papers leave open is said in `training.adversarial_autoencoder`. Both optimizers are those of phase 1 of f-AnoGAN.
+
+The adversarial autoencoder: an autoencoder whose restored images a critic must not tell from real ones.
+
+f-AnoGAN's "AdvAE" (Schlegl et al. 2019, section 3.1), AnoGAN's "aCAE" (Schlegl et al. 2017, section 3), which "replaces the
+generator by an encoder-decoder pipeline". Both papers leave open what the losses are, how they are weighted and how often the
+critic is updated. Here the critic is that of f-AnoGAN's phase 1, with its losses and its number of turns, so that what differs
+from f-AnoGAN is the joint training alone.
 """
 
 import keras
+import tensorflow as tf
 
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection.encoder_detector import EncoderDetector
+from fanogan_tf.data.image_set import Splits
 from fanogan_tf.errors import UserError
+from fanogan_tf.methods.ae import AutoencoderTraining
+from fanogan_tf.methods.base import adam, calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.fanogan import EncoderDetector
 from fanogan_tf.methods.joint import joint_seconds, train_jointly
-from fanogan_tf.methods.recipe import adam, calibrate_and_save, check_images, network_spec
+from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
-from fanogan_tf.training.adversarial_autoencoder import AdversarialAutoencoderTraining
+from fanogan_tf.training import losses
+from fanogan_tf.training.gan import turns_of_critic, update_critic
+from fanogan_tf.training.optimization import descend, loss_scaled
+
+
+class AdversarialAutoencoderTraining(AutoencoderTraining):
+    """One train step = `n_critic` critic updates, then one update of encoder and generator together, each on fresh images.
+
+    `fit` on batches of (n_critic + 1) * batch images ((n_critic + 1) * B, H, W, 1) in [-1, 1].
+    The autoencoder's loss is mean 1/n ||x - G(E(x))||^2 - adversarial_weight * mean D(G(E(x))).
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        generator: keras.Model,
+        critic: keras.Model,
+        *,
+        n_critic: int,
+        penalty_weight: float,
+        adversarial_weight: float,
+        seed: int,
+    ):
+        super().__init__(encoder, generator, seed=seed)
+        self.critic = critic
+        self.networks = {"encoder": encoder, "generator": generator, "critic": critic}
+        self.n_critic = n_critic
+        self.penalty_weight = penalty_weight
+        self.adversarial_weight = adversarial_weight
+
+    def compile(self, autoencoder_optimizer, critic_optimizer, **kwargs):
+        super().compile(autoencoder_optimizer, **kwargs)
+        self.optimizers["critic_optimizer"] = loss_scaled(critic_optimizer, self.critic)
+        self.optimizers["critic_optimizer"].build(self.critic.trainable_variables)
+
+    def _update_critic(self, real, turn):
+        fake = self.restore(real, turn, 0)
+        seed = key(self.seed, self.step, turn, 1)
+        return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
+
+    def _update_autoencoder(self, images):
+        with tf.GradientTape() as tape:
+            restored = self.restore(images, self.n_critic, 0)
+            residual = tf.reduce_mean(losses.mean_square(images - restored))
+            adversarial = losses.generator_loss(self.critic(restored)[0])
+            loss = residual + self.adversarial_weight * adversarial
+        norm = descend(self.optimizers["autoencoder_optimizer"], tape, loss, self.trained)
+        return {"loss_ae": loss, "residual": residual, "adversarial": adversarial, "gradient_norm_ae": norm}
+
+    def train_step(self, images):
+        parts = tf.reshape(images, (self.n_critic + 1, -1, *images.shape[1:]))
+        logs = turns_of_critic(self.n_critic, lambda turn: self._update_critic(parts[turn], turn))
+        logs |= self._update_autoencoder(parts[self.n_critic])
+        self.step.assign_add(1)
+        return logs
+
 
 PHASES = ("autoencoder",)
 

@@ -1,16 +1,128 @@
-"""AnoGAN (Schlegl et al. 2017) and its references GAN_R and P_D: a DCGAN on normal images, then a mapping by gradient descent."""
+"""AnoGAN (Schlegl et al. 2017) and its references GAN_R and P_D: a DCGAN on normal images, then a mapping by gradient descent.
 
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection.anogan_detector import AnoganDetector, GanRDetector
+AnoGAN's way of scoring (Schlegl et al. 2017, sections 2.2 and 2.3): z is looked for by gradient descent, image by image.
+
+Unlike the means of `scores`, all terms here are sums over pixels or features, as in the paper: they grow with the image.
+
+AnoGAN's reference P_D (Schlegl et al. 2017, section 3): the discriminator's own output on the image, and no mapping.
+"""
+
+import math
+
+import tensorflow as tf
+
+from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.detection.discriminator_detector import DiscriminatorDetector
+from fanogan_tf.detection.latent_search import map_to_latent, random_start
+from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods.gan import gan_training, restore_gan, train_gan
-from fanogan_tf.methods.gan_from import check_gan_from, gan_seconds
-from fanogan_tf.methods.recipe import calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.base import calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.gan_phase import check_gan_from, gan_seconds, gan_training, restore_gan, train_gan
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training.losses import against_real
+
+
+def sum_of_differences(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """sum |one - other| per image: (B, ...) -> (B,)."""
+    return tf.reduce_sum(tf.abs(one - other), axis=list(range(1, one.shape.rank)))
+
+
+def weighted(residual: tf.Tensor, discrimination: tf.Tensor, weight: float) -> tf.Tensor:
+    """(1 - lambda) R + lambda D (the paper's eq. 4 and 5), `weight` = lambda: (B,)."""
+    return (1.0 - weight) * residual + weight * discrimination
+
+
+class AnoganDetector(Detector):
+    """A = (1 - lambda) R + lambda D of the G(z) that the mapping ends with; A is also what the mapping minimises.
+
+    R(x) = sum |x - G(z)|, D(x) = sum |f(x) - f(G(z))|, f the discriminator's features. Sums, not means, in A and in its columns:
+    image_residual is R, feature_residual is D.
+
+    `anogan_lambda`: lambda. Other settings: see `mapping.map_to_latent`.
+    """
+
+    KIND = "anogan"
+    NETWORKS = {"generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
+    SETTINGS = ("anogan_lambda", "steps", "learning_rate", "patience", "seed")
+
+    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """All of `Detector.measure` that the method has; latent is the mapping's z, in [-1, 1]."""
+        target = self.target(images)
+        # By Adam's step a constant factor of the loss changes nothing; a mean over pixels suits the mapping in float16.
+        pixels = float(math.prod(images.shape[1:]))
+
+        def loss(restored: tf.Tensor) -> tf.Tensor:
+            residual = sum_of_differences(images, restored)
+            return weighted(residual, self.discrimination(target, restored), self.anogan_lambda) / pixels
+
+        start = random_start(tf.shape(images)[0], self.latent_dim, self.seed)
+        latent = map_to_latent(
+            self.generator,
+            loss,
+            start,
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            seed=self.seed,
+            patience=self.patience,
+        ).z
+        restored = self.generator(latent, training=False)
+        residual, discrimination = sum_of_differences(images, restored), self.discrimination(target, restored)
+        return {
+            "score": weighted(residual, discrimination, self.anogan_lambda),
+            "image_residual": residual,
+            **self.column(discrimination),
+            "reconstruction": restored,
+            "residual": pixel_map(images, restored),
+            "latent": latent,
+        }
+
+    def target(self, images: tf.Tensor) -> tf.Tensor:
+        """What G(z) is compared with besides the pixels: f(x), (B, n). It does not change during the mapping."""
+        return self.critic(images)[1]
+
+    def discrimination(self, target: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
+        """D(x): (B,)."""
+        return sum_of_differences(target, self.critic(restored)[1])
+
+    def column(self, discrimination: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Where D(x) goes in the table."""
+        return {"feature_residual": discrimination}
+
+
+class GanRDetector(AnoganDetector):
+    """The reference GAN_R: D'(x) = -log D(G(z)), cross entropy of the discriminator's output against "real", in place of D(x).
+
+    As in semantic inpainting (Yeh et al. 2016). No features are compared, so there is no feature_residual.
+    """
+
+    KIND = "anogan_gan_r"
+
+    def target(self, images):
+        return tf.zeros((0,))
+
+    def discrimination(self, target, restored):
+        return against_real(self.critic(restored)[0])
+
+    def column(self, discrimination):
+        return {}
+
+
+class DiscriminatorDetector(Detector):
+    """-log D(x), D(x) the discriminator's probability that x is real; at least 0. It says nothing of where.
+
+    Grows as 1 - D(x) does, so that every ROC curve is the same, and still tells images apart where D(x) rounds to 1.
+    """
+
+    KIND = "anogan_p_d"
+    NETWORKS = {"critic": NetworkSpec.critic}
+    RESTORES = False
+
+    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The score alone."""
+        return {"score": against_real(self.critic(images)[0])}
+
 
 PHASES = ("gan",)
 

@@ -1,16 +1,36 @@
-"""The critic's own output (f-AnoGAN, section 3.1, A_D): a WGAN-GP on normal images, then its mean value on them."""
+"""The critic's own output (f-AnoGAN, section 3.1, A_D): a WGAN-GP on normal images, then its mean value on them.
+
+The trained critic's own output as a score (f-AnoGAN, section 3.1, eq. 6 and 7).
+"""
 
 import numpy as np
+import tensorflow as tf
 
-from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection.critic_detector import CriticDetector
+from fanogan_tf.data.image_set import ImageSet, Splits
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import batch_size_for
-from fanogan_tf.methods.gan import gan_training, restore_gan, train_gan
-from fanogan_tf.methods.gan_from import check_gan_from, gan_seconds
-from fanogan_tf.methods.recipe import calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.base import calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.gan_phase import check_gan_from, gan_seconds, gan_training, restore_gan, train_gan
+from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
+
+
+class CriticDetector(Detector):
+    """A_D = m - D(x), m the mean of D over training images; it may be negative, and says nothing of where.
+
+    `mean`: m.
+    """
+
+    KIND = "critic"
+    NETWORKS = {"critic": NetworkSpec.critic}
+    SETTINGS = ("mean",)
+    RESTORES = False
+
+    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The score alone."""
+        return {"score": self.mean - self.critic(images)[0]}
+
 
 PHASES = ("gan",)
 

@@ -1,24 +1,58 @@
-"""f-AnoGAN (Schlegl et al. 2019): a GAN on normal images (WGAN-GP), then an encoder against it, then a calibration."""
+"""f-AnoGAN (Schlegl et al. 2019): a GAN on normal images (WGAN-GP), then an encoder against it, then a calibration.
+
+f-AnoGAN's way of scoring: the encoder's guess, restored by the generator, compared in pixels and in the critic's features.
+"""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection.encoder_detector import EncoderDetector
+from fanogan_tf.data.image_set import Splits
+from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods.gan import gan_training, restore_gan, train_gan
-from fanogan_tf.methods.gan_from import check_gan_from, gan_seconds, gan_step, kept_options
-from fanogan_tf.methods.recipe import calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.base import calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.gan_phase import check_gan_from, gan_seconds, gan_step, gan_training, kept_options, restore_gan, train_gan
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
-from fanogan_tf.training import losses, samples
+from fanogan_tf.training import losses, monitoring
 from fanogan_tf.training.checkpointing import saved_seconds, saved_step
-from fanogan_tf.training.dcgan import Dcgan
 from fanogan_tf.training.encoder import EncoderTraining
-from fanogan_tf.training.phase import run_phase
-from fanogan_tf.training.wgan_gp import WganGp
+from fanogan_tf.training.gan import Dcgan, WganGp
+from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.losses import mean_square
+
+
+class EncoderDetector(Detector):
+    """A = A_R + kappa A_D (f-AnoGAN, eq. 8), of G(E(x)). kappa 0 scores by A_R alone, as the paper does for izi and ziz."""
+
+    KIND = "encoder"
+    NETWORKS = {"encoder": NetworkSpec.encoder, "generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
+    SETTINGS = ("kappa",)
+
+    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """All of `Detector.measure`; latent_distance is 1/d ||E(x) - E(G(E(x)))||^2."""
+        latent = self.encoder(images, training=False)
+        restored = self.generator(latent, training=False)
+        # One pass over both halves: the same values, better filled kernels.
+        features, restored_features = tf.split(self.features(tf.concat([images, restored], axis=0), tf.tile(latent, [2, 1])), 2)
+        image_residual = mean_square(images - restored)
+        feature_residual = mean_square(features - restored_features)
+        return {
+            "score": anomaly_score(image_residual, feature_residual, self.kappa),
+            "image_residual": image_residual,
+            "feature_residual": feature_residual,
+            "latent_distance": mean_square(latent - self.encoder(restored, training=False)),
+            "reconstruction": restored,
+            "residual": pixel_map(images, restored),
+            "latent": latent,
+        }
+
+    def features(self, images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
+        """f of images that have, or were restored from, the codes `latent`: (B, n)."""
+        return self.critic(images)[1]
+
 
 PHASES = ("gan", "encoder")
 
@@ -99,8 +133,8 @@ def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, opt
         folder=run.encoder,
         iterations=options.encoder_iterations,
         sheets={
-            "restored": samples.restored(encoder, gan.generator, some),
-            "interpolation": samples.interpolated_encodings(encoder, gan.generator, some),
+            "restored": monitoring.restored(encoder, gan.generator, some),
+            "interpolation": monitoring.interpolated_encodings(encoder, gan.generator, some),
         },
         graph=tf.function(training.call).get_concrete_function(images).graph,
         checkpoint_every=options.checkpoint_every,

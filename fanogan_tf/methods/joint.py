@@ -4,15 +4,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.methods.recipe import check_images
+from fanogan_tf.data.image_set import Splits
+from fanogan_tf.methods.base import check_images
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
-from fanogan_tf.training import samples
+from fanogan_tf.training import monitoring
 from fanogan_tf.training.checkpointing import saved_seconds
+from fanogan_tf.training.loop import run_phase
 from fanogan_tf.training.monitoring import Sheet
-from fanogan_tf.training.phase import run_phase
 
 
 def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
@@ -57,8 +57,8 @@ def train_jointly(
         folder=run.phase(phase),
         iterations=options.iterations,
         sheets={
-            "restored": samples.restored(training.encoder, training.generator, some),
-            "interpolation": samples.interpolated_encodings(training.encoder, training.generator, some),
+            "restored": monitoring.restored(training.encoder, training.generator, some),
+            "interpolation": monitoring.interpolated_encodings(training.encoder, training.generator, some),
             **sheets,
         },
         graph=tf.function(training.call).get_concrete_function(images).graph,

@@ -1,12 +1,86 @@
-"""A one-class support vector machine on pixels: what can be told without a network, and without restoring anything."""
+"""A one-class support vector machine on pixels: what can be told without a network, and without restoring anything.
 
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection.ocsvm_detector import OcsvmDetector
-from fanogan_tf.methods.fit import PHASES, check, fit_once, training_seconds
-from fanogan_tf.methods.recipe import calibrate_and_save, network_spec
+A one-class support vector machine (Schoelkopf et al. 2001) around normal images, by scikit-learn.
+
+The decision of a one-class support vector machine, computed again in TensorFlow.
+"""
+
+import numpy as np
+import tensorflow as tf
+from sklearn.svm import OneClassSVM
+
+from fanogan_tf.data.image_set import Splits
+from fanogan_tf.detection.detector import Detector
+from fanogan_tf.methods.base import calibrate_and_save, network_spec
+from fanogan_tf.methods.fitted import PHASES, check, fit_once, training_seconds
+from fanogan_tf.methods.pca import principal_components
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
-from fanogan_tf.training.one_class_svm import one_class_svm
+
+# nu, at most this share of the training images lie outside: the share of false alarms that the calibration aims at by default.
+OUTSIDE = 0.05
+# Images of more pixels are reduced to their principal components first: distances between them cost less and mean more.
+MOST_PIXELS = 1024
+
+
+def one_class_svm(rows: np.ndarray, most_components: int, seed: int) -> dict[str, np.ndarray]:
+    """Fits it with the kernel exp(-gamma |x - y|^2), gamma = 1 / (coordinates * their variance), scikit-learn's "scale".
+
+    Args:
+      rows: (n, pixels), n >= 2.
+      most_components, seed: see `principal_components`.
+
+    Returns:
+      float64 throughout, as the decision is the small difference of large sums:
+      mean (pixels,) and components (k, pixels): coordinates are (x - mean) components'. Of small images, the pixels themselves
+        are the coordinates, and k is 0.
+      support_vectors (s, coordinates), weights (s,), gamma (), intercept (): the decision is
+        sum_i weights_i exp(-gamma |coordinates - support_vectors_i|^2) + intercept, above 0 inside.
+    """
+    if rows.shape[1] > MOST_PIXELS:
+        axes = principal_components(rows, most_components, seed)
+        coordinates = (rows - axes["mean"]) @ axes["components"].T
+    else:
+        axes = {"mean": np.zeros(rows.shape[1]), "components": np.zeros((0, rows.shape[1]))}
+        coordinates = rows
+    coordinates = coordinates.astype(np.float64)
+    variance = coordinates.var()
+    gamma = 1.0 / (coordinates.shape[1] * variance) if variance > 0 else 1.0
+    svm = OneClassSVM(kernel="rbf", gamma=gamma, nu=OUTSIDE).fit(coordinates)
+    return {name: values.astype(np.float64) for name, values in axes.items()} | {
+        "support_vectors": svm.support_vectors_,
+        "weights": svm.dual_coef_[0],
+        "gamma": np.array(gamma),
+        "intercept": svm.intercept_[0],
+    }
+
+
+class OcsvmDetector(Detector):
+    """A = -decision: above 0 outside of where the training images lie. It says nothing of where in the image.
+
+    Settings and arrays: what `one_class_svm` returns.
+    """
+
+    KIND = "ocsvm"
+    NETWORKS = {}
+    SETTINGS = ("gamma", "intercept")
+    ARRAYS = ("mean", "components", "support_vectors", "weights")
+    RESTORES = False
+
+    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The score alone. In float64: it is the small difference of large sums."""
+        coordinates = tf.cast(tf.reshape(images, (-1, self.mean.shape[0])), tf.float64)
+        if self.components.shape[0]:
+            coordinates = tf.matmul(coordinates - self.mean, self.components, transpose_b=True)
+        kernel = tf.exp(-self.gamma * squared_distances(coordinates, self.support_vectors))
+        return {"score": -tf.cast(tf.linalg.matvec(kernel, self.weights) + self.intercept, tf.float32)}
+
+
+def squared_distances(rows: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """|x - y|^2 of each of (B, d) and each of (s, d): (B, s), without ever holding B * s * d differences."""
+    squares = tf.reduce_sum(tf.square(rows), axis=1, keepdims=True) + tf.reduce_sum(tf.square(others), axis=1)
+    return tf.nn.relu(squares - 2.0 * tf.matmul(rows, others, transpose_b=True))
+
 
 __all__ = ["PHASES", "check", "train", "training_seconds"]
 

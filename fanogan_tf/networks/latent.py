@@ -1,8 +1,21 @@
-"""What latent vectors are drawn from: each generator's own distribution."""
+"""What latent vectors are drawn from: each generator's own distribution.
+
+Random numbers as a function of (seed, step): the state to save and restore is the step alone, on any number of devices.
+
+What keeps the encoder's output inside the part of the latent space that the generator was trained on (f-AnoGAN, A.2).
+"""
 
 import tensorflow as tf
 
-from fanogan_tf.networks import replicas
+from fanogan_tf.distributed import replicas
+
+
+def key(seed: int, *indices: int | tf.Tensor) -> tf.Tensor:
+    """A seed (2,) for tf.random.stateless_*, different for every combination of `seed` and `indices`."""
+    result = tf.constant([seed, 0], tf.int32)
+    for index in indices:
+        result = tf.random.experimental.stateless_fold_in(result, tf.cast(index, tf.int32))
+    return result
 
 
 def draw(prior: str, shape: tuple[int, ...] | list, seed: tf.Tensor) -> tf.Tensor:
@@ -15,3 +28,32 @@ def draw(prior: str, shape: tuple[int, ...] | list, seed: tf.Tensor) -> tf.Tenso
     if prior == "uniform":
         return replicas.drawn(tf.random.stateless_uniform, shape, seed, -1.0, 1.0)
     return replicas.drawn(tf.random.stateless_normal, shape, seed)
+
+
+def bounded(bound: str, z: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+    """Applies a bound, coordinate by coordinate.
+
+    Args:
+      bound: `linear` (none), `tanh` (the paper's: one sd of z to either side), `tanh_3` and `tanh_0.5` (tanh times that),
+        `clip_R` (cut off at +-R), `stochastic_clip` (coordinates outside [-1, 1] are redrawn uniformly inside it, Lipton and
+        Tripathi 2017).
+      z: (B, latent_dim).
+      seed: int (2,), for `stochastic_clip` in training. Without it, as in scoring, that bound cuts off at +-1: a score is no
+        roll of dice.
+    """
+    kind, _, number = bound.partition("_")
+    if bound == "linear":
+        return z
+    if kind == "tanh":
+        return tf.tanh(z) * float(number or 1.0)
+    if kind == "clip":
+        return tf.clip_by_value(z, -float(number), float(number))
+    if bound == "stochastic_clip":
+        return tf.clip_by_value(z, -1.0, 1.0) if seed is None else stochastic_clip(z, seed)
+    raise ValueError(f"unknown bound {bound!r}")
+
+
+def stochastic_clip(z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Redraws the coordinates outside [-1, 1] from U[-1, 1]."""
+    redrawn = replicas.drawn(tf.random.stateless_uniform, [tf.shape(z)[0], *z.shape[1:]], seed, -1.0, 1.0, dtype=z.dtype)
+    return tf.where(tf.abs(z) > 1.0, redrawn, z)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from fanogan_tf.networks import replicas
+from fanogan_tf.distributed import replicas
 
 
 class BatchNormalization(layers.BatchNormalization):

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from fanogan_tf.networks import bounds
+from fanogan_tf.networks import latent
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.normalization import BatchNormalization, normalization
 from fanogan_tf.networks.resampling import Conv3x3, ConvMeanPool, UpsampleConv, he_uniform, mean_pool, upsample
@@ -129,4 +129,4 @@ class Encoder(keras.Model):
 
     def call(self, images, training=False, seed=None):
         z = self.dense(self.body(images, training=training))
-        return bounds.bounded(self.bound, tf.cast(z, tf.float32), seed)
+        return latent.bounded(self.bound, tf.cast(z, tf.float32), seed)

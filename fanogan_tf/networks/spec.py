@@ -1,4 +1,7 @@
-"""The few numbers that networks are made from, kept with their weights so that both can be loaded again."""
+"""The few numbers that networks are made from, kept with their weights so that both can be loaded again.
+
+The variables of networks and optimizers as TensorFlow's own.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,8 +9,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from fanogan_tf.networks import dcgan, ganomaly, resnet
-from fanogan_tf.networks.pair_discriminator import PairDiscriminator
+from fanogan_tf.networks import dcgan, resnet
 from fanogan_tf.networks.precision import computing_in
 from fanogan_tf.networks.resnet import Encoder
 
@@ -35,42 +37,33 @@ class NetworkSpec:
 
     def generator(self) -> resnet.Generator | dcgan.Generator:
         kind = dcgan.Generator if self.network == "dcgan" else resnet.Generator
-        return self._built(lambda: kind(self.image_shape, self.dim, self.folded), (self.latent_dim,))
+        return self.built(lambda: kind(self.image_shape, self.dim, self.folded), (self.latent_dim,))
 
     def critic(self) -> resnet.Critic | dcgan.Discriminator:
         """Images -> (values (B,), features (B, n))."""
         kind = dcgan.Discriminator if self.network == "dcgan" else resnet.Critic
-        return self._built(lambda: kind(self.image_shape, self.dim, self.folded), self.image_shape)
+        return self.built(lambda: kind(self.image_shape, self.dim, self.folded), self.image_shape)
 
     def encoder(self) -> Encoder:
-        return self._built(
-            lambda: Encoder(self.image_shape, self.dim, self.latent_dim, self.bound, self.folded), self.image_shape
-        )
+        return self.built(lambda: Encoder(self.image_shape, self.dim, self.latent_dim, self.bound, self.folded), self.image_shape)
 
-    def first_encoder(self) -> ganomaly.Encoder:
-        return self._built(
-            lambda: ganomaly.Encoder(self.image_shape, self.dim, self.latent_dim, "first_encoder"), self.image_shape
-        )
-
-    def decoder(self) -> ganomaly.Decoder:
-        return self._built(lambda: ganomaly.Decoder(self.image_shape, self.dim), (self.latent_dim,))
-
-    def second_encoder(self) -> ganomaly.Encoder:
-        return self._built(
-            lambda: ganomaly.Encoder(self.image_shape, self.dim, self.latent_dim, "second_encoder"), self.image_shape
-        )
-
-    def discriminator(self) -> ganomaly.Discriminator:
-        return self._built(lambda: ganomaly.Discriminator(self.image_shape, self.dim), self.image_shape)
-
-    def pair_discriminator(self) -> PairDiscriminator:
-        """ALI's: images, z -> (logits (B,), features (B, 16 dim))."""
-        return self._built(
-            lambda: PairDiscriminator(self.image_shape, self.dim, self.folded), self.image_shape, (self.latent_dim,)
-        )
-
-    def _built(self, make: Callable[[], keras.Model], *input_shapes: tuple[int, ...]) -> keras.Model:
+    def built(self, make: Callable[[], keras.Model], *input_shapes: tuple[int, ...]) -> keras.Model:
+        """The network that `make` makes, with its variables, in this precision; `input_shapes` are without the batch."""
         with computing_in(self.precision):
             network = make()
             network(*(tf.zeros((1, *shape)) for shape in input_shapes))
         return network
+
+
+def tf_variables(owner) -> list[tf.Variable]:
+    """All variables of a Keras network or optimizer, in the order they were made.
+
+    Checkpoints name them one by one: of a Keras 3 model, tf.train.Checkpoint does not see the layers that are kept in a list, and
+    restores the rest without a word.
+    """
+    return [variable if isinstance(variable, tf.Variable) else variable.value for variable in owner.variables]
+
+
+def value_of(variable: tf.Variable) -> int | float:
+    """The value of a scalar variable; int() and float() cannot read one that is mirrored on several devices."""
+    return tf.convert_to_tensor(variable).numpy().item()

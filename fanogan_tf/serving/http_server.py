@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf import extras
+from fanogan_tf import errors
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import rest, saved_model
 from fanogan_tf.serving.saved_model import ServedDetector
@@ -31,7 +31,7 @@ def serve(folder: Path, name: str, host: str, port: int) -> None:
     Raises:
       UserError: KServe is not installed, there is no model of ours, or the port is not to be had.
     """
-    extras.need("kserve", "serving", "scripts/serve.py:")
+    errors.need("kserve", "serving", "scripts/serve.py:")
     served = saved_model.load(folder)
     name = name or (served.path.parent if served.path.name.isdecimal() else served.path).resolve().name
     try:

@@ -1,4 +1,9 @@
-"""An exported detector, loaded again. It needs TensorFlow and nothing of the networks' code."""
+"""An exported detector, loaded again. It needs TensorFlow and nothing of the networks' code.
+
+What an exported model looks like from outside: its folders, and what its signatures are called.
+
+Does an exported model give the very scores of the run that it came from?
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from sklearn.metrics import roc_auc_score
 
+from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
-from fanogan_tf.serving.layout import CARD, OUTPUTS, SCORING, version_folder
 
 
 def load(folder: Path) -> "ServedDetector":
@@ -80,3 +87,82 @@ class ServedDetector:
 def _one(specs: Iterable[tf.TensorSpec]) -> tf.TensorSpec:
     (spec,) = specs
     return spec
+
+
+EXTRA = "assets.extra"
+CARD = f"{EXTRA}/model_card.json"
+
+# The signatures that every model has, by their one input; and the outputs that those always have.
+SCORING = {"serving_default": "image", "serving_bytes": "image_bytes"}
+OUTPUTS = ("score", "probability", "anomalous")
+
+
+def versions(folder: Path) -> list[int]:
+    """The versions in an export folder, ascending."""
+    if not Path(folder).is_dir():
+        return []
+    return sorted(int(path.name) for path in Path(folder).iterdir() if path.name.isdecimal() and path.is_dir())
+
+
+def version_folder(folder: Path) -> Path:
+    """`folder` itself if a SavedModel is right in it, else its newest version.
+
+    Raises:
+      UserError: there is neither.
+    """
+    folder = Path(folder)
+    found = [folder, *(folder / str(version) for version in reversed(versions(folder)))]
+    for path in found:
+        if (path / "saved_model.pb").is_file():
+            return path
+    raise UserError(f"{folder}: no SavedModel here (no saved_model.pb, nor a version with one); scripts/export.py makes one")
+
+
+TOLERANCE = 1e-5  # Of the score.
+
+
+def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_size: int) -> str:
+    """Scores `test` with both, in the same batches; returns the line that says how far apart they are.
+
+    Raises:
+      UserError: the images are of another size than the model's; or a score differs by more than TOLERANCE, relative.
+    """
+    if test.image_shape != served.image_shape:
+        raise UserError(
+            f"{served.path}: takes images of {_size(served.image_shape)}, those of the run are {_size(test.image_shape)}: "
+            f"an export of another run"
+        )
+    ours, exported = [], []
+    for first in range(0, len(test), batch_size):
+        part = np.arange(first, min(first + batch_size, len(test)))
+        ours.append(detector.measure(test.float_images(part))["score"])
+        exported.append(served(grey_levels(test.images[part]))["score"])
+    ours, exported = np.concatenate(ours).astype(np.float64), np.concatenate(exported).astype(np.float64)
+    absolute = np.abs(ours - exported)
+    relative = np.divide(absolute, np.abs(ours), out=np.where(absolute == 0, 0.0, np.inf), where=ours != 0)
+    worst = int(np.argmax(relative))  # NaN counts as the largest.
+    if not relative[worst] <= TOLERANCE:
+        raise UserError(
+            f"{served.path}: scores differ from the run's by up to {relative[worst]:.2g} relative, more than {TOLERANCE:g} "
+            f"(image {test.names[worst]}: {exported[worst]:.9g}, in the run {ours[worst]:.9g}); export the run anew"
+        )
+    return (
+        f"{len(test)} test images: scores differ by at most {absolute.max():.2g}, relative {relative[worst]:.2g}; "
+        f"AUROC {_auroc(test.labels, exported)}, in the run {_auroc(test.labels, ours)}"
+    )
+
+
+def grey_levels(images: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 -> float32 in [0, 255], as `serving_default` takes them."""
+    return np.asarray(images).astype(np.float32) / np.float32(257 if images.dtype == np.uint16 else 1)
+
+
+def _auroc(labels: np.ndarray, scores: np.ndarray) -> str:
+    known = labels >= 0
+    if len(set(labels[known].tolist())) < 2:
+        return "not defined, as the test images are not of both kinds"
+    return f"{roc_auc_score(labels[known], scores[known]):.6f}"
+
+
+def _size(image_shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, image_shape[:2]))

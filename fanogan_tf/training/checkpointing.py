@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from fanogan_tf import cluster
+from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
-from fanogan_tf.networks.variables import tf_variables, value_of
+from fanogan_tf.networks.spec import tf_variables, value_of
 from fanogan_tf.training.optimization import loss_scalers
 
 

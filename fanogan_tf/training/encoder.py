@@ -3,10 +3,11 @@
 import keras
 import tensorflow as tf
 
-from fanogan_tf.networks import latent, replicas
+from fanogan_tf.distributed import replicas
+from fanogan_tf.networks import latent
+from fanogan_tf.networks.latent import key
 from fanogan_tf.training import losses
 from fanogan_tf.training.optimization import descend, loss_scaled
-from fanogan_tf.training.randomness import key
 
 DENOISING_SHARE = 0.2  # of the input pixels, f-AnoGAN A.1
 

@@ -1,11 +1,20 @@
-"""What the trainings of all GANs have in common: two networks, their optimizers, and z."""
+"""What the trainings of all GANs have in common: two networks, their optimizers, and z.
+
+The DCGAN's training (Radford et al. 2016; what AnoGAN stands on, Schlegl et al. 2017, section 2.1).
+
+Phase 1: the Wasserstein GAN with gradient penalty (f-AnoGAN, section 2.1; Gulrajani et al. 2017, algorithm 1).
+"""
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
+from fanogan_tf.distributed import replicas
 from fanogan_tf.networks import latent
-from fanogan_tf.training.optimization import loss_scaled
-from fanogan_tf.training.randomness import key
+from fanogan_tf.networks.latent import key
+from fanogan_tf.training import losses
+from fanogan_tf.training.optimization import descend, loss_scaled
 
 
 class GanTraining(keras.Model):
@@ -41,3 +50,114 @@ class GanTraining(keras.Model):
     def latent(self, batch: tf.Tensor, *indices) -> tf.Tensor:
         """z of the prior, a pure function of seed and `indices`: (batch, latent_dim)."""
         return latent.draw(self.prior, [batch, self.latent_dim], key(self.seed, *indices))
+
+
+class Dcgan(GanTraining):
+    """One train step = one discriminator and one generator update, both from the networks as they were before it.
+
+    `fit` on batches (B, H, W, 1) in [-1, 1]. `critic` is the discriminator, called as in every GAN here.
+    """
+
+    n_critic = 1
+    prior = "uniform"
+
+    def __init__(self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, seed: int):
+        super().__init__(generator, critic, name="dcgan", latent_dim=latent_dim, seed=seed)
+
+    def train_step(self, images):
+        z = self.latent(tf.shape(images)[0], self.step)
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as critic_tape:
+            fake = self.generator(z, training=True)
+            # Each kind by itself: batch normalisation over both would tell the discriminator which is which. Its moving
+            # averages, which scoring uses, see as many real images as generated ones.
+            real_logits, _ = self.critic(images, training=True)
+            fake_logits, _ = self.critic(fake, training=True)
+            loss_d = losses.discriminator_loss(real_logits, fake_logits)
+            loss_g = losses.non_saturating_loss(fake_logits)
+        norm_d = descend(self.optimizers["critic_optimizer"], critic_tape, loss_d, self.critic.trainable_variables)
+        norm_g = descend(self.optimizers["generator_optimizer"], generator_tape, loss_g, self.generator.trainable_variables)
+        self.step.assign_add(1)
+        return {
+            "loss_d": loss_d,
+            "loss_g": loss_g,
+            "discriminator_real": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "discriminator_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
+            "gradient_norm_d": norm_d,
+            "gradient_norm_g": norm_g,
+        }
+
+
+CRITIC_LOGS = ("loss_d", "critic_real", "critic_fake", "wasserstein", "gradient_penalty", "gradient_norm_d")
+
+# At the penalty's goal, a norm of 1 over some 64 x 64 pixels, the gradient at one of them is about 2**-6; float16 has its full
+# precision from 2**-14 to 2**16. This moves the one to the middle of the other.
+FLOAT16_PENALTY_SCALE = 2.0**7
+
+
+def update_critic(
+    critic: keras.Model, optimizer: keras.optimizers.Optimizer, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, weight: float
+) -> dict[str, tf.Tensor]:
+    """One update of the critic on real and fake images, both (B, H, W, 1); returns `CRITIC_LOGS`.
+
+    `seed`: of the mixtures where the gradient penalty is taken; `weight`: that penalty's.
+    """
+    mixed = losses.interpolated(real, fake, seed)
+    penalty_scale = FLOAT16_PENALTY_SCALE if critic.compute_dtype == "float16" else 1.0
+    with tf.GradientTape() as tape:
+        # Both in one pass: the critic normalises each image by itself, so neighbours change nothing.
+        values, _ = critic(tf.concat([real, fake], axis=0))
+        real_values, fake_values = tf.split(values, 2)
+        penalty = losses.gradient_penalty(lambda images: critic(images)[0], mixed, penalty_scale)
+        loss = losses.critic_loss(real_values, fake_values, penalty, weight)
+    norm = descend(optimizer, tape, loss, critic.trainable_variables)
+    real_mean, fake_mean = tf.reduce_mean(real_values), tf.reduce_mean(fake_values)
+    return {
+        "loss_d": loss,
+        "critic_real": real_mean,
+        "critic_fake": fake_mean,
+        "wasserstein": real_mean - fake_mean,
+        "gradient_penalty": penalty,
+        "gradient_norm_d": norm,
+    }
+
+
+def turns_of_critic(count: int, update: Callable[[tf.Tensor], dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """Calls `update` with the turn's number, `count` times in a row; returns what the last one did, `CRITIC_LOGS`."""
+    return replicas.repeated(count, update, CRITIC_LOGS)
+
+
+class WganGp(GanTraining):
+    """One train step = `n_critic` critic updates, each on fresh images, then one generator update.
+
+    `fit` on batches of n_critic * batch images (n_critic * B, H, W, 1) in [-1, 1].
+    """
+
+    prior = "normal"
+
+    def __init__(
+        self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, n_critic: int, penalty_weight: float, seed: int
+    ):
+        super().__init__(generator, critic, name="wgan_gp", latent_dim=latent_dim, seed=seed)
+        self.n_critic = n_critic
+        self.penalty_weight = penalty_weight
+
+    def _update_critic(self, real, step, turn):
+        fake = self.generator(self.latent(tf.shape(real)[0], step, turn, 0), training=True)
+        seed = key(self.seed, step, turn, 1)
+        return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
+
+    def _update_generator(self, batch, step):
+        z = self.latent(batch, step, self.n_critic, 0)
+        with tf.GradientTape() as tape:
+            values, _ = self.critic(self.generator(z, training=True))
+            loss = losses.generator_loss(values)
+        norm = descend(self.optimizers["generator_optimizer"], tape, loss, self.generator.trainable_variables)
+        return {"loss_g": loss, "gradient_norm_g": norm}
+
+    def train_step(self, images):
+        # Parted by a reshape: XLA cannot cut slices whose bounds it learns in the loop.
+        parts = tf.reshape(images, (self.n_critic, -1, *images.shape[1:]))
+        logs = turns_of_critic(self.n_critic, lambda turn: self._update_critic(parts[turn], self.step, turn))
+        logs |= self._update_generator(tf.shape(parts)[1], self.step)
+        self.step.assign_add(1)
+        return logs

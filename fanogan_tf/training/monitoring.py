@@ -1,4 +1,7 @@
-"""What TensorBoard shows, and the same sheets as PNG files."""
+"""What TensorBoard shows, and the same sheets as PNG files.
+
+The sheets that show how far training has come.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fanogan_tf import sheets as sheet_files
-from fanogan_tf.networks.variables import value_of
+from fanogan_tf.data import pixels
+from fanogan_tf.data import pixels as sheet_files
+from fanogan_tf.networks import latent
+from fanogan_tf.networks.latent import key
+from fanogan_tf.networks.spec import value_of
 from fanogan_tf.training.optimization import loss_scalers
 
 # Draws a uint8 (H, W) sheet from the networks as they are.
@@ -57,3 +63,57 @@ class Monitor(keras.callbacks.Callback):
                 sheet = draw()
                 sheet_files.save(sheet, self.folder / "samples" / f"{name}_{step:06d}.png")
                 tf.summary.image(name, sheet[None, :, :, None])
+
+
+_STEPS = 10
+
+
+def generated(generator: keras.Model, latent_dim: int, seed: int, prior: str = "normal") -> Sheet:
+    """64 generated images, of the same z every time; `prior`: see `latent.draw`."""
+    z = latent.draw(prior, (64, latent_dim), key(seed, 0))
+    return lambda: pixels.tile(generator(z, training=False).numpy(), columns=8)
+
+
+def interpolated(generator: keras.Model, latent_dim: int, seed: int, prior: str = "normal") -> Sheet:
+    """Eight rows, each from one random z straight to another (f-AnoGAN, figure 5, upper half)."""
+    ends = latent.draw(prior, (2, 8, latent_dim), key(seed, 1))
+
+    def draw() -> np.ndarray:
+        images = generator(between(ends[0], ends[1]), training=False)
+        return pixels.tile(images.numpy(), columns=_STEPS)
+
+    return draw
+
+
+def interpolated_encodings(encoder: keras.Model, generator: keras.Model, images: np.ndarray) -> Sheet:
+    """Rows from one encoded image to another, the two real images at the ends (f-AnoGAN, figure 5, lower half).
+
+    `images`: (2 * rows, H, W, 1).
+    """
+    first, last = images[: len(images) // 2], images[len(images) // 2 :]
+
+    def draw() -> np.ndarray:
+        z = between(encoder(first, training=False), encoder(last, training=False))
+        steps = generator(z, training=False).numpy().reshape(len(first), _STEPS, *images.shape[1:])
+        return pixels.tile(
+            np.concatenate([first[:, None], steps, last[:, None]], axis=1).reshape(-1, *images.shape[1:]), _STEPS + 2
+        )
+
+    return draw
+
+
+def restored(encoder: keras.Model, generator: keras.Model, images: np.ndarray) -> Sheet:
+    """Three rows: images, what generator and encoder make of them, and the pixel map (black: no difference)."""
+
+    def draw() -> np.ndarray:
+        outputs = generator(encoder(images, training=False), training=False).numpy()
+        return pixels.tile(np.concatenate([images, outputs, np.abs(images - outputs) - 1.0]), columns=len(images))
+
+    return draw
+
+
+def between(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+    """Straight lines in z: two (rows, d) -> (rows * 10, d), row by row."""
+    share = tf.linspace(0.0, 1.0, _STEPS)[None, :, None]
+    lines = first[:, None] * (1.0 - share) + last[:, None] * share
+    return tf.reshape(lines, (-1, first.shape[-1]))

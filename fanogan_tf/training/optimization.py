@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from fanogan_tf.networks import replicas
+from fanogan_tf.distributed import replicas
 
 
 def loss_scaled(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> keras.optimizers.Optimizer:

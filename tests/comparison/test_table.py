@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from fanogan_tf.comparison.table import Column, Table, summary
+from fanogan_tf.comparison.tables import Column, Table, summary
 
 TABLE = Table(
     "t",

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fanogan_tf.comparison import tables
-
-from .made import outcomes, table, unlabelled
+from tests.helpers.comparisons import outcomes, table, unlabelled
 
 NAMES = list("abcdefgh")
 LABELS = [0, 0, 0, 0, 1, 1, 1, 1]

@@ -2,11 +2,11 @@ import os
 
 import numpy as np
 import pytest
-from oct_files import write_dicom
 from PIL import Image
 
 from fanogan_tf.data.decode import find_images, read_image
 from fanogan_tf.errors import UserError
+from tests.helpers.oct_files import write_dicom
 
 EIGHT = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
 SIXTEEN = np.arange(35, dtype=np.uint16).reshape(5, 7) * 1871

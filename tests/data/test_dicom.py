@@ -3,10 +3,10 @@
 import numpy as np
 import pydicom
 import pytest
-from oct_files import write_dicom
 
 from fanogan_tf.data.dicom import read_image_dicom
 from fanogan_tf.errors import UserError
+from tests.helpers.oct_files import write_dicom
 
 EIGHT = np.arange(35, dtype=np.uint8).reshape(5, 7) * 7
 TWELVE = (np.arange(35, dtype=np.uint16).reshape(5, 7) * 120).astype(np.uint16)

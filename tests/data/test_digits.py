@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from fanogan_tf.data import digits
+from fanogan_tf.data import one_class
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
 
 @pytest.fixture(scope="module")
 def splits():
-    return digits.load(Options(dataset="digits", normal_class="3"))
+    return one_class.digit_splits(Options(dataset="digits", normal_class="3"))
 
 
 def test_trained_on_the_normal_class_only(splits):
@@ -41,14 +41,14 @@ def test_pixels_are_the_source_scaled_to_eight_bits(splits):
 
 
 def test_split_depends_on_split_seed_alone(splits):
-    again = digits.load(Options(normal_class="3", seed=9))
-    other = digits.load(Options(normal_class="3", split_seed=1))
+    again = one_class.digit_splits(Options(normal_class="3", seed=9))
+    other = one_class.digit_splits(Options(normal_class="3", split_seed=1))
     assert again.validation.names.tolist() == splits.validation.names.tolist()
     assert other.validation.names.tolist() != splits.validation.names.tolist()
     assert other.test.names.tolist() != splits.test.names.tolist()
 
 
 def test_size_and_class():
-    assert digits.load(Options(image_size="12x10")).train.image_shape == (12, 10, 1)
+    assert one_class.digit_splits(Options(image_size="12x10")).train.image_shape == (12, 10, 1)
     with pytest.raises(UserError, match="normal_class=ten"):
-        digits.load(Options(normal_class="ten"))
+        one_class.digit_splits(Options(normal_class="ten"))

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.data.ranges import to_signed
+from fanogan_tf.data.pixels import to_signed
 
 
 def made(count=10, shape=(3, 4), dtype=np.uint8, masks=False):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fanogan_tf.data import mnist
+from fanogan_tf.data import one_class
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
@@ -31,7 +31,7 @@ def options(path, **changes):
 
 
 def test_splits(path):
-    splits = mnist.load(options(path, validation_fraction=0.5))
+    splits = one_class.mnist_splits(options(path, validation_fraction=0.5))
     assert len(splits.train) == 2 and len(splits.validation) == 2 and len(splits.test) == 20
     names = sorted([*splits.train.names, *splits.validation.names])
     assert names == [f"mnist/train/{i:05d}" for i in (5, 15, 25, 35)]
@@ -43,13 +43,13 @@ def test_splits(path):
 
 
 def test_validation_is_the_same_in_every_run(path):
-    first, second, other = (mnist.load(options(path, validation_fraction=0.5, split_seed=s)) for s in (3, 3, 4))
+    first, second, other = (one_class.mnist_splits(options(path, validation_fraction=0.5, split_seed=s)) for s in (3, 3, 4))
     assert first.validation.names.tolist() == second.validation.names.tolist()
     assert first.validation.names.tolist() != other.validation.names.tolist()
 
 
 def test_fashion_names(path):
-    splits = mnist.load(options(path, dataset="fashion_mnist", normal_class="ankle boot", image_size="32x30"))
+    splits = one_class.mnist_splits(options(path, dataset="fashion_mnist", normal_class="ankle boot", image_size="32x30"))
     assert splits.train.image_shape == (32, 30, 1)
     assert set(splits.train.class_names) == {"Ankle boot"}
     assert splits.train.names[0].startswith("fashion_mnist/train/000")
@@ -61,7 +61,7 @@ def test_keras_download(monkeypatch):
     monkeypatch.setattr(
         keras.datasets.fashion_mnist, "load_data", lambda: ((made["x_train"], made["y_train"]), (made["x_test"], made["y_test"]))
     )
-    assert len(mnist.load(Options(dataset="fashion_mnist", normal_class="5")).test) == 20
+    assert len(one_class.mnist_splits(Options(dataset="fashion_mnist", normal_class="5")).test) == 20
 
 
 def test_failed_download_asks_for_a_file(monkeypatch):
@@ -70,25 +70,25 @@ def test_failed_download_asks_for_a_file(monkeypatch):
 
     monkeypatch.setattr(keras.datasets.mnist, "load_data", fail)
     with pytest.raises(UserError, match=r"^--dataset=mnist: .*URL fetch failure on somewhere.*--data_path=mnist.npz"):
-        mnist.load(Options(dataset="mnist"))
+        one_class.mnist_splits(Options(dataset="mnist"))
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(UserError, match=r"none.npz: no such file.*--data_path"):
-        mnist.load(options(tmp_path / "none.npz"))
+        one_class.mnist_splits(options(tmp_path / "none.npz"))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 broken"])
 def test_no_npz(tmp_path, content):
     (tmp_path / "bad.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"bad.npz: not a readable .npz"):
-        mnist.load(options(tmp_path / "bad.npz"))
+        one_class.mnist_splits(options(tmp_path / "bad.npz"))
 
 
 def test_truncated_npz(path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"not a readable .npz"):
-        mnist.load(options(path))
+        one_class.mnist_splits(options(path))
 
 
 def test_damaged_member(path):
@@ -96,14 +96,14 @@ def test_damaged_member(path):
     content[200:260] = b"\xff" * 60
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"not a readable .npz"):
-        mnist.load(options(path))
+        one_class.mnist_splits(options(path))
 
 
 def test_a_single_npy_is_no_npz(tmp_path):
     with open(tmp_path / "one.npz", "wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(UserError, match=r"not a readable .npz"):
-        mnist.load(options(tmp_path / "one.npz"))
+        one_class.mnist_splits(options(tmp_path / "one.npz"))
 
 
 def test_missing_array(tmp_path):
@@ -111,13 +111,13 @@ def test_missing_array(tmp_path):
     del made["y_test"]
     np.savez(tmp_path / "part.npz", **made)
     with pytest.raises(UserError, match=r"part.npz: the array y_test is missing"):
-        mnist.load(options(tmp_path / "part.npz"))
+        one_class.mnist_splits(options(tmp_path / "part.npz"))
 
 
 def test_pickles_are_not_opened(tmp_path):
     np.savez(tmp_path / "objects.npz", **{**arrays(), "y_test": np.array([{"a": 1}] * 20, dtype=object)})
     with pytest.raises(UserError, match=r"not a readable .npz of plain arrays"):
-        mnist.load(options(tmp_path / "objects.npz"))
+        one_class.mnist_splits(options(tmp_path / "objects.npz"))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_pickles_are_not_opened(tmp_path):
 def test_unfit_arrays(tmp_path, name, value, message):
     np.savez(tmp_path / "unfit.npz", **{**arrays(), name: value})
     with pytest.raises(UserError, match="unfit.npz: .*" + re.escape(message)):
-        mnist.load(options(tmp_path / "unfit.npz"))
+        one_class.mnist_splits(options(tmp_path / "unfit.npz"))
 
 
 def test_class_without_images(tmp_path):
@@ -142,4 +142,4 @@ def test_class_without_images(tmp_path):
     made["y_train"][made["y_train"] == 5] = 4
     np.savez(tmp_path / "four.npz", **made)
     with pytest.raises(UserError, match=r"normal_class=5: .*choose one of 0, 1, 2, 3, 4, 6, 7, 8, 9"):
-        mnist.load(options(tmp_path / "four.npz"))
+        one_class.mnist_splits(options(tmp_path / "four.npz"))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.data.ranges import to_signed
+from fanogan_tf.data.pixels import to_signed
 
 
 @pytest.mark.parametrize(

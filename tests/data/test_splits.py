@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fanogan_tf.data.splits import hold_out
+from fanogan_tf.data.image_set import hold_out
 
 
 def test_parts_everything_once():

@@ -3,13 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from fanogan_tf.detection import kinds
+from fanogan_tf import methods
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.detection.encoder_detector import EncoderDetector
 from fanogan_tf.errors import UserError
-from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.methods.fanogan import EncoderDetector
+from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SPEC = NetworkSpec((8, 12, 1), dim=2, latent_dim=3, bound="tanh_3")
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (7, 8, 12, 1)).astype(np.float32)
@@ -112,7 +111,7 @@ def test_generate(detector):
 
 def test_saved_and_loaded(detector, tmp_path):
     detector.save(tmp_path / "detector")
-    loaded = kinds.load(tmp_path / "detector")
+    loaded = methods.load_detector(tmp_path / "detector")
     for network, other in zip(networks_of(detector), networks_of(loaded), strict=True):
         for one, same in zip(tf_variables(network), tf_variables(other), strict=True):
             np.testing.assert_array_equal(one, same)
@@ -127,13 +126,13 @@ def test_saved_and_loaded(detector, tmp_path):
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_loaded_to_score_in_another_precision(detector, tmp_path, precision):
     detector.save(tmp_path / "detector")
-    loaded = kinds.load(tmp_path / "detector", precision)
+    loaded = methods.load_detector(tmp_path / "detector", precision)
     assert loaded.encoder.compute_dtype == precision
     for name in ("image_residual", "feature_residual"):
         exact, low = detector.measure(IMAGES)[name], loaded.measure(IMAGES)[name]
         assert low.dtype == np.float32 and not np.array_equal(low, exact)
         np.testing.assert_allclose(low, exact, rtol=0.1, err_msg=name)
-    assert kinds.load(tmp_path / "detector").encoder.compute_dtype == "float32"
+    assert methods.load_detector(tmp_path / "detector").encoder.compute_dtype == "float32"
 
 
 def test_saved_over_an_old_one(detector, tmp_path):
@@ -166,13 +165,13 @@ def test_every_kind_has_a_name_of_its_own():
 
     # Those of tests are none of ours.
     ours = {kind for kind in kinds_of(Detector) if kind.__module__.startswith("fanogan_tf")}
-    assert set(kinds.KINDS.values()) == ours
+    assert set(methods.KINDS.values()) == ours
 
 
 def test_nothing_to_load(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(UserError, match=rf"^{folder}: no trained detector here; run scripts/train.py"):
-            kinds.load(folder)
+            methods.load_detector(folder)
 
 
 def test_missing_variables_are_noticed(detector, tmp_path):
@@ -182,4 +181,4 @@ def test_missing_variables_are_noticed(detector, tmp_path):
     settings["networks"]["image_shape"] = [16, 24, 1]
     (tmp_path / "detector.json").write_text(json.dumps(settings))
     with pytest.raises((AssertionError, ValueError)):
-        kinds.load(tmp_path)
+        methods.load_detector(tmp_path)

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from fanogan_tf.detection.scores import anomaly_score, pixel_map
+from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 
 
 def test_anomaly_score_by_hand():

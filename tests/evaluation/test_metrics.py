@@ -5,8 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fanogan_tf.evaluation import metrics
-
-from .fakes import make_table
+from tests.helpers.fakes import make_table
 
 
 def test_image_metrics_worked_by_hand():

@@ -1,9 +1,8 @@
 import numpy as np
 
 from fanogan_tf.evaluation import metrics, page
-
-from .fakes import make_table
-from .html_checks import Page
+from tests.helpers.fakes import make_table
+from tests.helpers.html_checks import Page
 
 
 def _values(table, threshold):

@@ -7,9 +7,8 @@ from PIL import Image
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import report
-
-from .fakes import FakeDetector, FakeTest, table_of
-from .html_checks import Page
+from tests.helpers.fakes import FakeDetector, FakeTest, table_of
+from tests.helpers.html_checks import Page
 
 FIGURES = {"roc", "precision_recall", "histogram", "boxplot", "reconstructions", "latent_walk"}
 TIMING = {"seconds": 1.5, "images_per_second": 40.0}

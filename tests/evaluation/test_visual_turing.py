@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from fanogan_tf import sheets
+from fanogan_tf.data import pixels as sheets
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import visual_turing

@@ -4,21 +4,18 @@ import keras
 import numpy as np
 import pytest
 
-from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection import kinds
-from fanogan_tf.detection.anogan_detector import AnoganDetector, GanRDetector
-from fanogan_tf.detection.discriminator_detector import DiscriminatorDetector
-from fanogan_tf.detection.encoder_detector import EncoderDetector
+from fanogan_tf import methods
+from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods import METHODS, anogan, fanogan
-from fanogan_tf.methods.gan import gan_training
-from fanogan_tf.methods.recipe import network_spec
+from fanogan_tf.methods.anogan import AnoganDetector, DiscriminatorDetector, GanRDetector
+from fanogan_tf.methods.base import network_spec
+from fanogan_tf.methods.fanogan import EncoderDetector
+from fanogan_tf.methods.gan_phase import gan_training
 from fanogan_tf.networks.dcgan import Discriminator
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
-from fanogan_tf.training.dcgan import Dcgan
-from fanogan_tf.training.wgan_gp import WganGp
+from fanogan_tf.training.gan import Dcgan, WganGp
 
 SHAPE = (8, 8, 1)
 OPTIONS = Options(
@@ -54,7 +51,7 @@ def trained(folder, options, method=anogan):
     with run.locked():
         run.take(options, SPLITS, False)
         method.train(run, options, SPLITS)
-    return run, kinds.load(run.detector)
+    return run, methods.load_detector(run.detector)
 
 
 def test_whose_networks():

@@ -1,8 +1,7 @@
 import numpy as np
 
-from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection import kinds
+from fanogan_tf import methods
+from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.methods import critic as method
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
@@ -46,7 +45,7 @@ def test_a_run_scores_by_the_mean_over_its_training_images(tmp_path):
     options = Options(method="critic", dim=2, latent_dim=3, batch_size=4, n_critic=1, iterations=2)
     splits, run = Splits(images(12), images(5), images(4)), RunDirectory(tmp_path)
     method.train(run, options, splits)
-    detector = kinds.load(run.detector)
+    detector = methods.load_detector(run.detector)
     values = detector.critic(splits.train.float_images(np.arange(12)))[0].numpy().astype(np.float64)
     np.testing.assert_allclose(detector.mean, np.mean(values), rtol=1e-4, atol=1e-6)
     assert abs(np.mean(values) - np.mean(values[:5])) > 1e-3  # The first five are the held-out ones as well.

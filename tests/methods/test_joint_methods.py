@@ -7,17 +7,16 @@ import keras
 import numpy as np
 import pytest
 
-from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection import kinds
-from fanogan_tf.detection.autoencoder_detector import AutoencoderDetector
+from fanogan_tf import methods
+from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.encoder_detector import EncoderDetector
-from fanogan_tf.detection.pair_detector import PairDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods import METHODS, adv_ae, ae, ali
-from fanogan_tf.methods.recipe import network_spec
-from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.methods.ae import AutoencoderDetector
+from fanogan_tf.methods.ali import PairDetector
+from fanogan_tf.methods.base import network_spec
+from fanogan_tf.methods.fanogan import EncoderDetector
+from fanogan_tf.networks.spec import tf_variables
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.checkpointing import Checkpoints, saved_step
@@ -79,7 +78,7 @@ def test_what_is_left_in_the_run(case):
 def test_the_detector_is_what_was_trained(case):
     method, run = case
     phase, kind, _ = CASES[method]
-    detector = kinds.load(run.detector)
+    detector = methods.load_detector(run.detector)
     assert type(detector) is kind and getattr(detector, "kappa", 0.7) == 0.7
     module = {"ae": ae.autoencoder_training, "adv_ae": adv_ae.adversarial_training, "ali": ali.ali_training}[method]
     training = module(detector.spec, dataclasses.replace(OPTIONS, method=method))
@@ -152,4 +151,4 @@ def test_adv_ae_needs_a_wasserstein_critic(tmp_path):
 
 @pytest.mark.parametrize("method", ["ae", "ali"])
 def test_with_a_dcgans_generator(method, tmp_path):
-    assert kinds.load(train(tmp_path, method, network="dcgan").detector).spec.network == "dcgan"
+    assert methods.load_detector(train(tmp_path, method, network="dcgan").detector).spec.network == "dcgan"

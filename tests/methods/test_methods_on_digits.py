@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fanogan_tf import pipeline
-from fanogan_tf.data import sources
-from fanogan_tf.detection import kinds
+from fanogan_tf import datasets, methods, pipeline
 from fanogan_tf.methods import METHODS
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -49,10 +47,10 @@ def test_tells_other_digits_from_zeros(tmp_path, method):
     options = dataclasses.replace(DIGITS, method=method, **SETTINGS[method])
     run = RunDirectory(tmp_path)
     pipeline.train(run, options, "all", overwrite=False)
-    test = sources.load(options, run.cache).test
+    test = datasets.load(options, run.cache).test
     # All normal ones, and every tenth of the others.
     chosen = np.union1d(np.flatnonzero(test.labels == 0), np.arange(0, len(test), 10))
-    detector = kinds.load(run.detector)
+    detector = methods.load_detector(run.detector)
     measured = detector.measure(test.float_images(chosen))
     assert np.isfinite(measured["score"]).all()
     assert roc_auc_score(test.labels[chosen], measured["score"]) > 0.8

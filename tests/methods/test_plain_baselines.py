@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fanogan_tf import pipeline
-from fanogan_tf.data import sources
-from fanogan_tf.data.splits import Splits
-from fanogan_tf.detection import kinds
+from fanogan_tf import datasets, methods, pipeline
+from fanogan_tf.data.image_set import Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods import METHODS
 from fanogan_tf.options import Options
@@ -27,8 +25,8 @@ def fitted_run(request, tmp_path_factory):
 
 def test_tells_digits_apart(fitted_run):
     run, options = fitted_run
-    test = sources.load(options, run.cache).test
-    scores = kinds.load(run.detector).measure(test.float_images(np.arange(len(test))))["score"]
+    test = datasets.load(options, run.cache).test
+    scores = methods.load_detector(run.detector).measure(test.float_images(np.arange(len(test))))["score"]
     assert roc_auc_score(test.labels, scores) > 0.97
 
 
@@ -43,12 +41,12 @@ def test_its_one_phase(fitted_run):
 
 def test_calibrated_anew_without_a_new_fit(fitted_run, monkeypatch):
     run, options = fitted_run
-    before, seconds = kinds.load(run.detector), METHODS[options.method].training_seconds(run)
-    monkeypatch.setattr("fanogan_tf.methods.fit.flat_images", lambda *_: pytest.fail("fitted again"))
+    before, seconds = methods.load_detector(run.detector), METHODS[options.method].training_seconds(run)
+    monkeypatch.setattr("fanogan_tf.methods.fitted.flat_images", lambda *_: pytest.fail("fitted again"))
     pipeline.train(run, options_of(options.method, threshold_rule="mean_3sd"), "all", overwrite=False)
-    after = kinds.load(run.detector)
+    after = methods.load_detector(run.detector)
     assert after.calibration.threshold != before.calibration.threshold
-    images = sources.load(options, run.cache).test.float_images(range(5))
+    images = datasets.load(options, run.cache).test.float_images(range(5))
     np.testing.assert_array_equal(after.measure(images)["score"], before.measure(images)["score"])
     assert METHODS[options.method].training_seconds(run) == seconds
 
@@ -59,13 +57,13 @@ def test_only_so_many_images(method, tmp_path):
     for seed in (0, 0, 1):
         run = RunDirectory(tmp_path / f"{len(thresholds)}")
         pipeline.train(run, options_of(method, fit_images=20, seed=seed), "all", overwrite=False)
-        thresholds.append(kinds.load(run.detector).calibration.threshold)
+        thresholds.append(methods.load_detector(run.detector).calibration.threshold)
     assert thresholds[0] == thresholds[1] != thresholds[2]
 
 
 def test_too_few_images(tmp_path):
     options = options_of("pca")
-    splits = sources.load(options, tmp_path)
+    splits = datasets.load(options, tmp_path)
     run = RunDirectory(tmp_path / "run")
     for few, message in [
         (Splits(splits.train.take([0]), splits.validation, splits.test), "--method=pca: there is one training image"),

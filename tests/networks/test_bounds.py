@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.networks.bounds import bounded
+from fanogan_tf.networks.latent import bounded
 
 Z = tf.constant([[-4.0, -0.75, 0.0, 0.25, 2.0]])
 TANH = np.tanh([[-4.0, -0.75, 0.0, 0.25, 2.0]])

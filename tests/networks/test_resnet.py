@@ -5,8 +5,7 @@ import tensorflow as tf
 
 from fanogan_tf.networks.resampling import he_uniform
 from fanogan_tf.networks.resnet import DownBlock
-from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 from fanogan_tf.training.losses import gradient_penalty
 
 NETWORKS = ("generator", "critic", "encoder")

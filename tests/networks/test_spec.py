@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 NETWORKS = ("generator", "critic", "encoder")
 SHAPE = (8, 8, 1)

@@ -1,6 +1,6 @@
 import pytest
 
-from .helpers import TINY, succeed
+from tests.helpers.scripts import TINY, succeed
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ import fcntl
 
 import pytest
 
-from .helpers import TINY, fail, succeed
+from tests.helpers.scripts import TINY, fail, succeed
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .helpers import fail, succeed
+from tests.helpers.scripts import fail, succeed
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,17 @@ import json
 import nibabel
 import numpy as np
 import pytest
-from oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
 from PIL import Image
 
 from fanogan_tf import pipeline
-from fanogan_tf.data.oct.phantom import PhantomSettings, make_phantom
-from fanogan_tf.data.oct.volume import INTRARETINAL_FLUID, SUBRETINAL_FLUID
-from fanogan_tf.detection import score_table, volume_scores
+from fanogan_tf.detection import score_table
+from fanogan_tf.oct import volume_scores
+from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
+from fanogan_tf.oct.volume import INTRARETINAL_FLUID, SUBRETINAL_FLUID
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
-
-from .helpers import fail, run, succeed
+from tests.helpers.oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
+from tests.helpers.scripts import fail, run, succeed
 
 SPACING = (0.123, 0.00387, 0.02266)
 SMALL = PhantomSettings(bscans=3, height=320, width=128, spacing=SPACING, averaging=9)

@@ -1,6 +1,5 @@
-from fanogan_tf.detection import kinds
-
-from .helpers import TINY, fail, succeed
+from fanogan_tf import methods
+from tests.helpers.scripts import TINY, fail, succeed
 
 
 def test_a_phase_that_is_the_last_calibrates(tmp_path):
@@ -8,9 +7,9 @@ def test_a_phase_that_is_the_last_calibrates(tmp_path):
     folder = tmp_path / "r"
     said = succeed("train", *TINY, "--method=ae", f"--run_dir={folder}", "--phase=autoencoder")
     assert f"scripts/score.py --run_dir={folder}" in said
-    before = kinds.load(folder / "detector").calibration.threshold
+    before = methods.load_detector(folder / "detector").calibration.threshold
     succeed("train", f"--run_dir={folder}", "--phase=autoencoder", "--false_positive_rate=0.3")
-    assert kinds.load(folder / "detector").calibration.threshold < before
+    assert methods.load_detector(folder / "detector").calibration.threshold < before
 
 
 def test_a_phase_that_is_not_does_not(tmp_path):

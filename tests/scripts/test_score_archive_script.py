@@ -1,11 +1,9 @@
 import subprocess
 import sys
 
-from serving.archived import exported, write_images
-
 from fanogan_tf.options import Options
-
-from .helpers import ROOT, succeed
+from tests.helpers.archived import exported, write_images
+from tests.helpers.scripts import ROOT, succeed
 
 WITHOUT = """
 import runpy, sys

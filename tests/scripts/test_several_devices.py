@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from fanogan_tf.detection import score_table
-
-from .helpers import ROOT, TINY, fail, succeed
+from tests.helpers.scripts import ROOT, TINY, fail, succeed
 
 
 def test_two_devices_end_with_the_scores_of_one(trained, tmp_path):

@@ -8,8 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from fanogan_tf.detection import score_table
-
-from .helpers import TINY, fail, run, succeed
+from tests.helpers.scripts import TINY, fail, run, succeed
 
 FIGURES = ("roc", "precision_recall", "histogram", "boxplot", "reconstructions", "latent_walk")
 

@@ -2,8 +2,7 @@ import pytest
 
 from fanogan_tf.serving import saved_model
 from fanogan_tf.serving.export import export
-
-from . import made
+from tests.helpers import served_models as made
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from . import c_api, made
+from tests.helpers import c_api
+from tests.helpers import served_models as made
 
 ALONE = """
 import sys

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from fanogan_tf.serving import exif
+from fanogan_tf.serving import graph_decoding
 
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 9), np.uint8))
 
@@ -21,7 +21,7 @@ def jpeg(orientation: int | None, **more) -> bytes:
 
 
 def read(contents: bytes) -> int:
-    return int(exif.orientation(tf.constant(contents)))
+    return int(graph_decoding.orientation(tf.constant(contents)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -30,7 +30,7 @@ def test_read_and_applied_as_pillow_does_it(orientation):
     assert read(contents) == orientation
     with Image.open(io.BytesIO(contents)) as image:
         stored, expected = np.asarray(image), np.asarray(ImageOps.exif_transpose(image))
-    applied = exif.upright(tf.constant(stored), tf.constant(orientation, tf.int64))
+    applied = graph_decoding.upright(tf.constant(stored), tf.constant(orientation, tf.int64))
     np.testing.assert_array_equal(applied.numpy(), expected)
 
 

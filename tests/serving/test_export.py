@@ -6,9 +6,8 @@ import tensorflow as tf
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import warmup
 from fanogan_tf.serving.export import export, sums
-from fanogan_tf.serving.layout import CARD, versions
-
-from . import made
+from fanogan_tf.serving.saved_model import CARD, versions
+from tests.helpers import served_models as made
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import orjson
 import pytest
-from scripts.helpers import start
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import http_server
-
-from . import made
-from .test_rest import b64, png
+from tests.helpers import served_models as made
+from tests.helpers.scripts import start
+from tests.helpers.served_models import b64, png
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import model_card
 from fanogan_tf.serving.export import sums
-
-from . import made
+from tests.helpers import served_models as made
 
 OPTIONS = Options(method="pca", dataset="folder", data_path="/home/somebody/scans", image_size="16", score_batch_size=7)
 

@@ -1,25 +1,11 @@
-import base64
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from fanogan_tf.serving import rest
-
-from . import made
+from tests.helpers import served_models as made
+from tests.helpers.served_models import b64, png
 
 IMAGE = np.full(made.SHAPE, 7).tolist()
-
-
-def b64(contents: bytes) -> dict:
-    return {"b64": base64.b64encode(contents).decode()}
-
-
-def png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[..., 0]).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def test_rows_and_columns_with_and_without_the_name(served):

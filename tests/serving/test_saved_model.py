@@ -7,9 +7,8 @@ import tensorflow as tf
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import saved_model
 from fanogan_tf.serving.export import export
-from fanogan_tf.serving.layout import CARD
-
-from . import made
+from fanogan_tf.serving.saved_model import CARD
+from tests.helpers import served_models as made
 
 
 def save(folder, **signatures):

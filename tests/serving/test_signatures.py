@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from fanogan_tf.detection.kinds import KINDS
+from fanogan_tf.methods import KINDS
 from fanogan_tf.serving import saved_model
 from fanogan_tf.serving.export import export
-
-from . import made
+from tests.helpers import served_models as made
 
 ENCODE = {"encoder", "iterative_from_encoder", "autoencoder", "pair", "ganomaly"}
 GENERATE = {"encoder", "iterative", "iterative_from_encoder", "anogan", "anogan_gan_r", "autoencoder", "pair"}

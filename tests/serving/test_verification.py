@@ -5,9 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fanogan_tf.errors import UserError
-from fanogan_tf.serving import verification
-
-from . import made
+from fanogan_tf.serving import saved_model
+from tests.helpers import served_models as made
 
 
 class Changed:
@@ -28,7 +27,7 @@ class Changed:
 def test_the_same_scores(detector, served):
     test = made.test_set()
     auroc = roc_auc_score(test.labels, served(test.images)["score"])
-    line = verification.compare(detector, served, test, 100)
+    line = saved_model.compare(detector, served, test, 100)
     assert line.startswith("1672 test images: ") and line.count(f"{auroc:.6f}") == 2
 
 
@@ -36,22 +35,22 @@ def test_the_same_scores(detector, served):
 def test_one_score_that_is_another(detector, served, factor):
     test = made.test_set().take(range(300))
     with pytest.raises(UserError, match=f"more than 1e-05 \\(image {test.names[123]}: ") as caught:
-        verification.compare(detector, Changed(served, 123, factor), test, 100)
+        saved_model.compare(detector, Changed(served, 123, factor), test, 100)
     assert "export the run anew" in str(caught.value)
 
 
 def test_a_difference_within_the_tolerance_is_told(detector, served):
-    line = verification.compare(detector, Changed(served, 123, 1 + 4e-6), made.test_set().take(range(300)), 100)
+    line = saved_model.compare(detector, Changed(served, 123, 1 + 4e-6), made.test_set().take(range(300)), 100)
     assert 3e-6 < float(line.split("relative ")[1].split(";")[0]) < 5e-6
 
 
 def test_images_of_another_size(detector):
     other = types.SimpleNamespace(path="m/1", image_shape=(32, 32, 1))
     with pytest.raises(UserError, match="m/1: takes images of 32x32, those of the run are 16x16"):
-        verification.compare(detector, other, made.test_set(), 100)
+        saved_model.compare(detector, other, made.test_set(), 100)
 
 
 def test_one_kind_of_images_has_no_auroc(detector, served):
     test = made.test_set()
-    line = verification.compare(detector, served, test.take(np.flatnonzero(test.labels == 0)), 100)
+    line = saved_model.compare(detector, served, test.take(np.flatnonzero(test.labels == 0)), 100)
     assert "AUROC not defined" in line

@@ -3,9 +3,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from fanogan_tf.serving import warmup
-from fanogan_tf.serving.layout import EXTRA, SCORING
-
-from . import made
+from fanogan_tf.serving.saved_model import EXTRA, SCORING
+from tests.helpers import served_models as made
 
 
 def logs(path):

@@ -6,14 +6,12 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.errors import UserError
-from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.networks.variables import tf_variables
+from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 from fanogan_tf.training import checkpointing
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints, saved_seconds, saved_step
+from fanogan_tf.training.gan import WganGp
 from fanogan_tf.training.optimization import loss_scalers
-from fanogan_tf.training.wgan_gp import WganGp
-
-from .tiny import assert_same, encoder_training, gan, images, state, toy
+from tests.helpers.tiny import assert_same, encoder_training, gan, images, state, toy
 
 
 def stir(model, seed):

@@ -5,15 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.training.dcgan import Dcgan
 from fanogan_tf.training.encoder import EncoderTraining
+from fanogan_tf.training.gan import Dcgan
 from fanogan_tf.training.losses import encoder_weights
 from fanogan_tf.training.optimization import loss_scalers
-from fanogan_tf.training.randomness import key
-
-from .test_phase import noise, train
-from .tiny import assert_same, images, numbers, state
+from tests.helpers.tiny import assert_same, images, noise, numbers, state, train
 
 SPEC = NetworkSpec((8, 8, 1), dim=2, latent_dim=3, network="dcgan")
 LARGER = NetworkSpec((16, 16, 1), dim=2, latent_dim=3, network="dcgan")  # Its discriminator has batch normalisation.

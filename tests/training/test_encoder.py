@@ -3,11 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.resnet import Encoder
 from fanogan_tf.training.losses import ENCODER_LOSSES
-from fanogan_tf.training.randomness import key
-
-from .tiny import SHAPE, encoder_training, images, numbers, state
+from tests.helpers.tiny import SHAPE, encoder_training, images, numbers, state
 
 
 class Watched(Encoder):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.errors import UserError
-from fanogan_tf.training.guard import BadLossGuard
+from fanogan_tf.training.loop import BadLossGuard
 
 
 def guard(latest, scales=None):

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.training.optimization import descend, loss_scaled, loss_scalers
-
-from .tiny import encoder_training, gan
+from tests.helpers.tiny import encoder_training, gan
 
 
 def test_by_hand():

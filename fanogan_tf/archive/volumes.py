@@ -1,0 +1,42 @@
+"""From the patches of volumes, wherever they were scored, to one row per volume."""
+
+import json
+
+import apache_beam as beam
+
+from fanogan_tf.oct.volume_scores import Tally, volume_of
+
+
+class VolumeRows(beam.PTransform):
+    """(rows of `score_table`, what `volume_scores.facts` knows of the volumes) -> rows of `volume_scores`."""
+
+    def expand(self, rows_and_facts: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
+        rows, known = rows_and_facts
+        patches = rows | "Volumes of patches" >> beam.Map(lambda row: (json.dumps(volume_of(json.loads(row["image"]))), row))
+        named = known | "Names of volumes" >> beam.Map(lambda row: (row["volume"], row))
+        return (patches, named) | beam.Flatten() | beam.CombinePerKey(_OneRow()) | "Rows of volumes" >> beam.Values()
+
+
+class _OneRow(beam.CombineFn):
+    """Accumulates (tally of the patches, the facts or {})."""
+
+    def create_accumulator(self) -> tuple[Tally, dict]:
+        return Tally(), {}
+
+    def add_input(self, mutable_accumulator: tuple[Tally, dict], element: dict) -> tuple[Tally, dict]:
+        tally, known = mutable_accumulator
+        if "volume" in element:
+            return tally, element
+        tally.add(element)
+        return tally, known
+
+    def merge_accumulators(self, accumulators) -> tuple[Tally, dict]:
+        tally, known = self.create_accumulator()
+        for other, others in accumulators:
+            tally.join(other)
+            known = known or others
+        return tally, known
+
+    def extract_output(self, accumulator: tuple[Tally, dict]) -> dict:
+        tally, known = accumulator
+        return known | tally.figures()

@@ -1,0 +1,107 @@
+"""The figures of a comparison: ROC curves and score distributions in one picture, and what each method restores.
+
+Residuals of the runs against the masks of their test images, counted once and kept.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fanogan_tf import datasets, files, methods
+from fanogan_tf.comparison.runs import Outcome
+from fanogan_tf.comparison.variants import TABLE_1, TABLE_2, TABLE_A1, VARIANTS
+from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.evaluation import report
+from fanogan_tf.evaluation.figures import distributions, image_rows
+from fanogan_tf.evaluation.figures.curves import pixel_roc_overlay, roc_overlay
+from fanogan_tf.evaluation.metrics import ANOMALOUS, NORMAL
+
+_PER_KIND = 5  # images restored, of normal and of anomalous ones
+
+
+def draw(outcomes: list[Outcome], counted: dict[str, list[dict]], note: str) -> Iterator[tuple[str, Figure]]:
+    """Yields file name (without .png) and figure. Of several seeds the first is drawn.
+
+    counted: what `pixels.count` says.
+    """
+    first = min(outcome.job.seed for outcome in outcomes)
+    of_first = {outcome.job.variant.name: outcome for outcome in outcomes if outcome.job.seed == first}
+    note = f"{note}; seed {first}"
+    compared = {name: of_first[name] for name in TABLE_1 if name in of_first}
+    losses = {name: of_first[name] for name in (*TABLE_2, *TABLE_A1) if name in of_first}
+    for names, ending in ((compared, ""), (losses, "_encoder_losses")):
+        if len(names) < 2:
+            continue
+        scores = {_title(name): (o.table.label[o.known], o.table.score[o.known]) for name, o in names.items()}
+        yield f"roc{ending}", roc_overlay(scores, note)
+        yield f"scores{ending}", distributions.score_grid(scores, note)
+        if figure := _restorations(names, note):
+            yield f"restorations{ending}", figure
+    if counted:
+        curves = {_title(name): (*np.array(results[0]["roc"]), results[0]["auroc"]) for name, results in counted.items()}
+        yield "pixel_roc", pixel_roc_overlay(curves, note)
+
+
+def _title(name: str) -> str:
+    return VARIANTS[name].title if name in TABLE_1 else name.replace("_linear", ", linear").replace("fanogan", "izi_f")
+
+
+def _restorations(outcomes: dict[str, Outcome], note: str) -> Figure | None:
+    """The same images restored by every method that restores any."""
+    detectors = {name: methods.load_detector(outcome.job.run.detector) for name, outcome in outcomes.items()}
+    detectors = {name: detector for name, detector in detectors.items() if detector.RESTORES}
+    if not detectors:
+        return None
+    job = next(iter(outcomes.values())).job
+    test = _some(datasets.load(job.options, job.run.cache).test, job.seed)
+    images = test.float_images(np.arange(len(test)))
+    restored = {_title(name): detector.measure(images)["reconstruction"] for name, detector in detectors.items()}
+    return image_rows.restorations(images, test.class_names.tolist(), restored, note, test.masks)
+
+
+def _some(test: ImageSet, seed: int) -> ImageSet:
+    """A few normal and a few anomalous images at random."""
+    random = np.random.default_rng([seed, 5])
+    kinds_of = (np.flatnonzero(test.labels == label) for label in (NORMAL, ANOMALOUS))
+    return test.take(np.concatenate([random.permutation(places)[:_PER_KIND] for places in kinds_of]))
+
+
+_MOST_POINTS = 500  # of a curve
+
+
+def count(outcomes: Iterable[Outcome]) -> dict[str, list[dict]]:
+    """Variant -> per seed what `PixelCounts.result` says, and `roc`, its curve; only of variants that restore images.
+
+    Empty where the test images have no masks, or the masks mark nothing.
+    """
+    counted: dict[str, list[dict]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: _place(outcome.job.variant.name)):
+        result = _counted(outcome)
+        if result:
+            counted.setdefault(outcome.job.variant.name, []).append(result)
+    return counted
+
+
+def _place(name: str) -> int:
+    return TABLE_1.index(name) if name in TABLE_1 else len(TABLE_1)
+
+
+def _counted(outcome: Outcome) -> dict | None:
+    run = outcome.job.run
+    path = run.path / "pixels.json"
+    if path.is_file() and path.stat().st_mtime >= run.scores.stat().st_mtime:
+        return json.loads(path.read_text(encoding="utf-8"))
+    test = datasets.load(outcome.job.options, run.cache).test
+    if test.masks is None:
+        return None
+    counts, _ = report.count_pixels(methods.load_detector(run.detector), test)
+    result = counts.result() if counts is not None else None
+    if result:
+        curve = np.stack(counts.roc_curve())
+        some = np.unique(np.linspace(0, curve.shape[1] - 1, _MOST_POINTS).astype(int))
+        result["roc"] = curve[:, some].tolist()
+    with files.whole_file(path) as temporary:
+        temporary.write_text(json.dumps(result), encoding="utf-8")
+    return result

@@ -1,0 +1,187 @@
+"""What has to be trained and scored for a comparison: every variant with every seed, on every class that takes its turn.
+
+What a finished run says, as the tables need it.
+
+Trains and scores the runs of a comparison that are not there yet; broken off, the same call goes on.
+"""
+
+import dataclasses
+import functools
+import gc
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from fanogan_tf import pipeline
+from fanogan_tf.comparison.variants import VARIANTS, Variant, options_of
+from fanogan_tf.detection import score_table
+from fanogan_tf.detection.detector import SETTINGS_FILE
+from fanogan_tf.detection.score_table import ScoreTable
+from fanogan_tf.errors import UserError
+from fanogan_tf.evaluation.metrics import UNKNOWN, at_threshold, youden_threshold
+from fanogan_tf.methods import METHODS
+from fanogan_tf.methods.gan_phase import kept_options
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training.checkpointing import saved_step
+
+_CLASSES = {"digits": 10, "mnist": 10, "fashion_mnist": 10}
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run of the comparison.
+
+    protocol: "normal 5", "anomalous 5", or "" where the data have no classes. gan: the run whose GAN it takes; None if it has its
+    own, or none.
+    """
+
+    protocol: str
+    variant: Variant
+    seed: int
+    run: RunDirectory
+    options: Options
+    gan: "Job | None"
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.protocol, f"seed {self.seed}", self.variant.title)))
+
+
+def jobs(root: Path, options: Options, variants: list[Variant], seeds: int, searched_images: int) -> list[Job]:
+    """All runs, in the order in which to train them.
+
+    Args:
+      root: their directories lie below it, as PROTOCOL/seed_N/VARIANT.
+      options: normal_class or anomalous_class may be `all`, or several with commas in between.
+      seeds: how many, from `options.seed` on.
+      searched_images: see `variants.options_of`.
+
+    Raises:
+      UserError: classes of a data set that has none.
+    """
+    return [
+        _job(Path(root), protocol, variant, of_class, seed, searched_images)
+        for protocol, of_class in _protocols(options)
+        for seed in range(options.seed, options.seed + seeds)
+        for variant in variants
+    ]
+
+
+def _job(root: Path, protocol: str, variant: Variant, options: Options, seed: int, searched_images: int) -> Job:
+    gan = _job(root, protocol, VARIANTS[variant.gan], options, seed, searched_images) if variant.gan else None
+    own = options_of(variant, options, seed, searched_images)
+    if gan:
+        own = dataclasses.replace(own, gan_from=str(gan.run.path.absolute()))
+    folder = root / protocol.replace(" ", "_").replace("/", "-") / f"seed_{seed}" / variant.name
+    return Job(protocol, variant, seed, RunDirectory(folder, cache=root / "cache"), own, gan)
+
+
+def _protocols(options: Options) -> list[tuple[str, Options]]:
+    """Every class that is normal, or anomalous, in turn: the protocol's name and the options for it."""
+    flag = "anomalous_class" if options.anomalous_class else "normal_class"
+    asked = getattr(options, flag).strip()
+    if options.dataset not in _CLASSES:
+        if options.anomalous_class or asked == "all" or "," in asked:
+            raise UserError(f"--{flag}={asked}: --dataset={options.dataset} has no classes to take in turn; leave it out")
+        return [("", options)]
+    classes = map(str, range(_CLASSES[options.dataset])) if asked == "all" else map(str.strip, asked.split(","))
+    return [(f"{flag.removesuffix('_class')} {name}", dataclasses.replace(options, **{flag: name})) for name in classes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The scores of one run. training_seconds: with the GAN that it stands on. images_per_second: of the scoring."""
+
+    job: Job
+    table: ScoreTable
+    training_seconds: float
+    images_per_second: float
+
+    @functools.cached_property
+    def known(self) -> np.ndarray:
+        """(N,) bool, the images whose label is known."""
+        return self.table.label != UNKNOWN
+
+    def scores(self, kappa: float | None = None) -> np.ndarray:
+        """(N,) the run's own score; or A_R + kappa A_D of its residuals."""
+        if kappa is None:
+            return self.table.score
+        return self.table.image_residual + kappa * self.table.feature_residual
+
+    def at_youden(self, kappa: float | None = None) -> dict[str, float | None]:
+        """precision, sensitivity, specificity and f_score at the Youden index, and auroc; of the images of known label."""
+        labels, scores = self.table.label[self.known], self.scores(kappa)[self.known]
+        figures = at_threshold(labels, scores, youden_threshold(labels, scores))
+        return figures | {"auroc": float(roc_auc_score(labels, scores))}
+
+    def auroc(self, scores: np.ndarray, names: np.ndarray | None = None) -> float:
+        """AUROC of (N,) `scores`, on the images `names` alone where given."""
+        rows = self.known if names is None else self.known & np.isin(self.table.image, names)
+        return float(roc_auc_score(self.table.label[rows], scores[rows]))
+
+
+def outcomes(jobs: list[Job]) -> list[Outcome]:
+    """Of all jobs that are finished."""
+    return [_outcome(job) for job in jobs if is_scored(job)]
+
+
+def _outcome(job: Job) -> Outcome:
+    timing = json.loads(job.run.timing.read_text(encoding="utf-8"))
+    seconds = METHODS[job.options.method].training_seconds(job.run)
+    return Outcome(job, score_table.read(job.run.scores), sum(seconds.values()), timing["images_per_second"])
+
+
+_NAMES = frozenset(field.name for field in dataclasses.fields(Options))
+# What a run shows, keeps and uses on its way, and nothing of what comes out.
+_BY_THE_WAY = (
+    *("checkpoint_every", "log_every", "sample_every", "score_batch_size", "skip_unreadable", "oct_cache"),
+    *("jit_compile", "strategy", "logical_devices"),
+)
+
+
+def train_and_score(jobs: list[Job]) -> None:
+    """Brings every job to its scores, one after the other.
+
+    Raises:
+      UserError: a run directory holds a run with other settings; or what training and scoring raise.
+    """
+    for number, job in enumerate(jobs, start=1):
+        if is_scored(job):
+            continue
+        print(f"[{number}/{len(jobs)}] {job}", flush=True)
+        if job.gan and not _has_gan(job.gan):
+            _train(job.gan, "gan")
+        if not is_trained(job):
+            _train(job, "all")
+        with job.run.locked():
+            pipeline.score(job.run, job.options, images=[], output=job.run.scores)
+        # Dozens of networks and their graphs would stay in memory.
+        keras.backend.clear_session()
+        gc.collect()
+
+
+def is_trained(job: Job) -> bool:
+    """Whether the detector that the job's options ask for is there."""
+    if not (job.run.detector / SETTINGS_FILE).is_file():
+        return False
+    kept = kept_options(job.run)
+    return dataclasses.replace(kept, **{name: getattr(job.options, name) for name in _BY_THE_WAY}) == job.options
+
+
+def is_scored(job: Job) -> bool:
+    """Whether that detector's scores are there."""
+    detector, scores = job.run.detector / SETTINGS_FILE, job.run.scores
+    return is_trained(job) and scores.is_file() and scores.stat().st_mtime >= detector.stat().st_mtime
+
+
+def _has_gan(job: Job) -> bool:
+    return saved_step(job.run.gan / "checkpoints") >= job.options.iterations
+
+
+def _train(job: Job, phase: str) -> None:
+    with job.run.locked():
+        options = job.run.begin(job.options, _NAMES, overwrite=False)
+        pipeline.train(job.run, options, phase, overwrite=False)

@@ -1,0 +1,128 @@
+"""Training on several devices: each computes its share of every batch, and all take the step that one device would take."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from fanogan_tf.distributed import cluster
+from fanogan_tf.errors import UserError
+
+_WORKER_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
+
+
+class _Workers(tf.distribute.MultiWorkerMirroredStrategy):
+    """Keras' `fit` asks for the mean of the logs over their first axis as well, and they are scalars."""
+
+    def reduce(self, reduce_op, value, axis):
+        return super().reduce(reduce_op, value, axis=None)
+
+
+def make_strategy(name: str, cpus: int = 1) -> tf.distribute.Strategy:
+    """The devices to train on. To be called before TensorFlow computes anything.
+
+    Args:
+      name: `none`; `mirrored`, all GPUs of this machine, or all CPUs where it has none; `multi_worker`, this and the other
+        processes of TF_CONFIG, for all of which it waits.
+      cpus: devices to make of the CPU.
+
+    Raises:
+      UserError: TF_CONFIG and `name` do not go together.
+    """
+    workers = cluster.workers()
+    if name == "multi_worker" and workers == 1:
+        raise UserError("--strategy=multi_worker: TF_CONFIG names no other worker; set it, or take --strategy=mirrored")
+    if name != "multi_worker" and workers > 1:
+        raise UserError(f"--strategy={name}: TF_CONFIG names {workers} workers; add --strategy=multi_worker, or unset it")
+    if cpus > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * cpus)
+    if name == "multi_worker":
+        return _Workers()
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
+
+
+def check(strategy: tf.distribute.Strategy, batch_size: int, jit_compile: bool) -> None:
+    """Raises UserError if the devices cannot share a batch equally, or not with XLA."""
+    count = make_strategy.num_replicas_in_sync
+    if batch_size % count:
+        raise UserError(f"--batch_size={batch_size}: {count} devices cannot share it equally; take a multiple of {count}")
+    if jit_compile and count > 1:
+        raise UserError(f"--jit_compile: not with {count} devices; add --nojit_compile, or take --strategy=none")
+
+
+def distributed(
+    batches: tf.data.Dataset, turns: int, strategy: tf.distribute.Strategy
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """`batches` of images (turns * B, H, W, C), each shared out: to every replica an equal part of each of the `turns`."""
+    count = make_strategy.num_replicas_in_sync
+    if count == 1:
+        return batches
+
+    def shares(images: tf.Tensor) -> tf.Tensor:
+        parts = tf.reshape(images, (turns, count, -1, *images.shape[1:]))
+        return tf.reshape(tf.experimental.numpy.swapaxes(parts, 0, 1), (count, -1, *images.shape[1:]))
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        here = count // context.num_input_pipelines
+        first = context.input_pipeline_id * here
+        return batches.map(lambda images: shares(images)[first : first + here]).unbatch()
+
+    return make_strategy.distribute_datasets_from_function(of_worker)
+
+
+def everyones(value: int, strategy: tf.distribute.Strategy) -> list[int]:
+    """The `value` of every process that trains; waits for all of them."""
+    if cluster.workers() == 1:
+        return [value]
+    return _gathering(make_strategy)(tf.constant([value])).numpy().tolist()
+
+
+@functools.cache
+def _gathering(strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
+    return tf.function(lambda value: make_strategy.gather(make_strategy.run(tf.identity, args=(value,)), axis=0))
+
+
+def meet(strategy: tf.distribute.Strategy, well: bool = True) -> None:
+    """Waits for all workers. Raises UserError in each if one of them is not `well`."""
+    if not all(everyones(int(well), make_strategy)):
+        raise UserError("another worker has stopped; what it says is the reason")
+
+
+@contextlib.contextmanager
+def chief_first(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """The other workers go through the block after the chief, and find what it wrote. An error in one ends all."""
+    chief = cluster.is_chief()
+    if not chief:
+        meet(make_strategy)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(UserError):  # What went wrong here is the reason to tell.
+            meet(make_strategy, well=False)
+        raise
+    for _ in range(2 if chief else 1):
+        meet(make_strategy)
+
+
+@contextlib.contextmanager
+def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """What is made inside is on all devices; no worker leaves before the others.
+
+    Raises:
+      UserError: another worker is gone.
+    """
+    try:
+        with make_strategy.scope():
+            yield
+        meet(make_strategy)
+    except _WORKER_LOST as error:
+        if cluster.workers() == 1:
+            raise
+        raise UserError(
+            "another worker is gone; run the same command in all of them again: training goes on from the last checkpoint"
+        ) from error

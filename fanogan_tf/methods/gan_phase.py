@@ -1,0 +1,139 @@
+"""Phase `gan` of every method that stands on a GAN: a WGAN-GP of ResNets or, with the networks of a DCGAN, its own training.
+
+`--gan_from`: the finished GAN of another run, instead of one trained in this run. It stays where it is.
+"""
+
+import dataclasses
+import json
+
+import keras
+import tensorflow as tf
+
+from fanogan_tf import options as options_module
+from fanogan_tf.data.image_set import Splits
+from fanogan_tf.errors import UserError
+from fanogan_tf.methods.base import adam, network_spec
+from fanogan_tf.networks.spec import NetworkSpec
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training import monitoring
+from fanogan_tf.training.checkpointing import Checkpoints, saved_seconds, saved_step
+from fanogan_tf.training.gan import Dcgan, WganGp
+from fanogan_tf.training.loop import run_phase
+
+
+def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
+    """The training, compiled, with the first weights of `options.seed`."""
+    keras.utils.set_random_seed(options.seed)
+    if spec.network == "dcgan":
+        gan = Dcgan(spec.generator(), spec.critic(), latent_dim=options.latent_dim, seed=options.seed)
+        gan.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
+        return gan
+    gan = WganGp(
+        spec.generator(),
+        spec.critic(),
+        latent_dim=options.latent_dim,
+        n_critic=options.n_critic,
+        penalty_weight=options.gradient_penalty,
+        seed=options.seed,
+    )
+    gan.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
+    return gan
+
+
+def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: Splits) -> None:
+    """Trains `gan` in `run.gan`, from where it stopped; nothing with `--gan_from`."""
+    if options.gan_from:
+        print(f"GAN: that of {options.gan_from}, at iteration {options.iterations}", flush=True)
+        return
+    z = tf.TensorSpec((None, options.latent_dim), tf.float32, name="z")
+    run_phase(
+        gan,
+        lambda start: splits.train.training_batches(
+            gan.n_critic * options.batch_size, 2 * options.seed, start, options.random_flip
+        ),
+        name="GAN",
+        folder=run.gan,
+        iterations=options.iterations,
+        sheets={
+            "samples": monitoring.generated(gan.generator, options.latent_dim, options.seed, gan.prior),
+            "interpolation": monitoring.interpolated(gan.generator, options.latent_dim, options.seed, gan.prior),
+        },
+        graph=tf.function(gan.call).get_concrete_function(z).graph,
+        checkpoint_every=options.checkpoint_every,
+        log_every=options.log_every,
+        sample_every=options.sample_every,
+        turns=gan.n_critic,
+    )
+
+
+def restore_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options) -> None:
+    """Gives `gan` what phase `gan` has come to, in this run or in that of `--gan_from`."""
+    Checkpoints(gan, gan_run(run, options).gan / "checkpoints").restore()
+
+
+# What does not concern a GAN, or may change between two uses of one.
+_NOT_OF_THE_GAN = {"bound", "folded", "precision"}
+
+
+def gan_run(run: RunDirectory, options: Options) -> RunDirectory:
+    """The run whose GAN `run` stands on: that of `--gan_from`, or itself."""
+    return RunDirectory(options.gan_from) if options.gan_from else run
+
+
+def gan_step(run: RunDirectory, options: Options) -> int:
+    """The iteration that the GAN of `run` is at."""
+    return saved_step(gan_run(run, options).gan / "checkpoints")
+
+
+def gan_seconds(run: RunDirectory) -> float:
+    """How long the GAN of `run` was trained, wherever that was."""
+    return saved_seconds(gan_run(run, kept_options(run)).gan / "checkpoints")
+
+
+def kept_options(run: RunDirectory) -> Options:
+    """The options that `run` last had; the defaults where there is no run yet.
+
+    Raises:
+      UserError: they are not of this version.
+    """
+    return options_module.from_text(run.flags.read_text(encoding="utf-8"), str(run.flags)) if run.flags.is_file() else Options()
+
+
+def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
+    """Says what speaks against standing on the GAN of `--gan_from`; nothing where that is not given.
+
+    Raises:
+      UserError: there is no GAN, or one of other networks, other images, or another number of iterations.
+    """
+    if not options.gan_from:
+        return
+    source = gan_run(run, options)
+    pair = f"--gan_from={source.path}: for {run.path}"
+    if source.path.resolve() == run.path.resolve():
+        raise UserError(f"{pair}, that is the run itself; name another run, or leave --gan_from out")
+    if not source.flags.is_file() or not source.data.is_file():
+        raise UserError(f"{pair}, there is no run; run scripts/train.py --run_dir={source.path} first")
+    theirs = kept_options(source)
+    if theirs.gan_from:
+        raise UserError(f"{pair}, that run has no GAN of its own; it stands on --gan_from={theirs.gan_from}: name that one")
+    _check_networks(pair, theirs, source, options, splits)
+    try:
+        source.check_data(splits, names=("train",))
+    except UserError as error:
+        raise UserError(f"{pair}, its GAN was made with other images; take the same --dataset and split ({error})") from error
+    step = saved_step(source.gan / "checkpoints")
+    if not step or step < theirs.iterations:
+        raise UserError(f"{pair}, its GAN is at iteration {step} of {theirs.iterations}; train it to its end first")
+    if step != options.iterations:
+        raise UserError(f"{pair}, its GAN is at iteration {step}, not {options.iterations}; say so with --iterations={step}")
+
+
+def _check_networks(pair: str, theirs: Options, source: RunDirectory, options: Options, splits: Splits) -> None:
+    shape = tuple(json.loads(source.data.read_text(encoding="utf-8"))["train"]["shape"])
+    there = dataclasses.asdict(network_spec(theirs, shape))
+    here = dataclasses.asdict(network_spec(options, splits.train.image_shape))
+    differing = [name for name in here if name not in _NOT_OF_THE_GAN and here[name] != there[name]]
+    if differing:
+        details = ", ".join(f"{name} is {there[name]} there, {here[name]} here" for name in differing)
+        raise UserError(f"{pair}, its GAN is of other networks: {details}; take the same settings")

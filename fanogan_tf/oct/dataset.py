@@ -1,0 +1,210 @@
+"""`--dataset=oct` and `--dataset=oct_phantom`: volumes in, patches out.
+
+    ROOT/train_normal/      volumes of healthy eyes, trained on
+    ROOT/val_normal/        optional; without it, a share of the volumes of train_normal is held out
+    ROOT/test_normal/
+    ROOT/test_anomalous/
+    ROOT/test_masks/        optional; for test_anomalous/7.vol: 7.npy, 7.nii or 7.nii.gz; files with masks of their own need none
+
+Training patches lie at random positions, those that are scored on a grid. A patch is anomalous if at least one of its pixels is
+fluid (f-AnoGAN, section 3).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fanogan_tf.data import patches
+from fanogan_tf.data.image_set import ImageSet, Splits, hold_out
+from fanogan_tf.data.patches import PatchArray
+from fanogan_tf.data.pixels import parse_image_size
+from fanogan_tf.errors import UserError
+from fanogan_tf.oct.cache import Phantom, VolumeFile, prepare_all
+from fanogan_tf.oct.phantom import sets
+from fanogan_tf.oct.preparation import Preparation, PreparedVolume
+from fanogan_tf.oct.readers import find
+from fanogan_tf.oct.volume import FLUID
+from fanogan_tf.options import Options
+
+_MASKS = (".npy", ".nii", ".nii.gz")
+
+
+def load(options: Options, cache_dir: Path) -> Splits:
+    """The patches of all splits; prepares the volumes that are not prepared yet.
+
+    Raises:
+      UserError: missing folders, unusable volumes without skip_unreadable, options that do not fit each other.
+    """
+    if not options.patches:
+        raise UserError(f"--dataset={options.dataset}: give the number of random patches per B-scan, as in --patches=64")
+    found = sets.phantoms(options) if options.dataset == "oct_phantom" else _find(options)
+    size = patch_size(options)
+    prepared, _ = _prepare([source for split in found.values() for source in split], options, cache_dir)
+    names = {split: {source.name for source in sources} for split, sources in found.items()}
+    volumes = {split: [volume for volume in prepared if volume.name in names[split]] for split in found}
+    for split, kept in volumes.items():
+        if not kept:
+            raise UserError(f"--data_path={options.data_path}: no usable volume left for {split}; mend those that were skipped")
+    return Splits(
+        train=random_patches(volumes["train"], size, options.patches, options.split_seed),
+        validation=grid_patches(volumes["validation"], size),
+        test=grid_patches(volumes["test"], size),
+        validation_volumes=tuple(volumes["validation"]),
+        test_volumes=tuple(volumes["test"]),
+    )
+
+
+def open_volumes(paths: Sequence[Path], options: Options, cache_dir: Path) -> tuple[list[PreparedVolume], ImageSet]:
+    """Volumes that a user names, files and folders of them, and the grid patches that are scored of them.
+
+    Raises:
+      UserError: no such path, no volumes in a folder, or an unusable volume without skip_unreadable.
+    """
+    sources = [VolumeFile(path, path.as_posix()) for path in named_volumes(paths)]
+    volumes, skipped = _prepare(sources, options, cache_dir)
+    if not volumes:
+        raise UserError(f"{sources[0].path}: no usable volume; {skipped[0]}")
+    return volumes, grid_patches(volumes, patch_size(options))
+
+
+def named_volumes(paths: Sequence[Path]) -> list[Path]:
+    """The volumes that a user names, files and folders of them, in order, each once.
+
+    Raises:
+      UserError: no such path, or no volumes in a folder.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder; check the path")
+        found.update(dict.fromkeys(_volumes_below(path) if path.is_dir() else [path]))
+    return list(found)
+
+
+def preparation(options: Options) -> Preparation:
+    """How the options have volumes prepared."""
+    return Preparation(options.oct_columns, options.oct_height, options.oct_surfaces)
+
+
+def _prepare(sources: list[VolumeFile | Phantom], options: Options, cache_dir: Path) -> tuple[list[PreparedVolume], list[str]]:
+    return prepare_all(sources, preparation(options), cache_dir, options.skip_unreadable)
+
+
+def patch_size(options: Options) -> tuple[int, int]:
+    """(height, width) of the patches. Raises UserError: none is given, or one larger than the areas."""
+    size = parse_image_size(options.image_size)
+    if size is None:
+        raise UserError(f"--dataset={options.dataset}: give the patches' size, as in --image_size=64")
+    if size[0] > options.oct_height or size[1] > options.oct_columns:
+        raise UserError(
+            f"--image_size={options.image_size}: patches are cut from areas of {options.oct_height} x {options.oct_columns} "
+            "(--oct_height, --oct_columns); take a smaller size"
+        )
+    return size
+
+
+def _find(options: Options) -> dict[str, list[VolumeFile]]:
+    if not options.data_path:
+        raise UserError("--dataset=oct: give the folder of your volumes with --data_path")
+    root = Path(options.data_path)
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; give --data_path a folder with train_normal, test_normal, test_anomalous")
+    train = _split(root, "train_normal", 0)
+    if (root / "val_normal").exists():
+        validation = _split(root, "val_normal", 0)
+    elif len(train) < 2:
+        raise UserError(f"{root / 'train_normal'}: one volume cannot be parted; add volumes, or a folder val_normal")
+    else:
+        kept, held = hold_out(len(train), options.validation_fraction, options.split_seed)
+        train, validation = [train[i] for i in kept], [train[i] for i in held]
+    return {
+        "train": train,
+        "validation": validation,
+        "test": _split(root, "test_normal", 0) + _split(root, "test_anomalous", 1),
+    }
+
+
+def _split(root: Path, subfolder: str, label: int) -> list[VolumeFile]:
+    if not (root / subfolder).is_dir():
+        raise UserError(
+            f"{root / subfolder}: no such folder; --dataset=oct needs train_normal, test_normal, test_anomalous in {root}"
+        )
+    found = []
+    for path in _volumes_below(root / subfolder):
+        relative = path.relative_to(root / subfolder)
+        masks = [root / "test_masks" / f"{relative.with_suffix('')}{suffix}" for suffix in _MASKS] if label else []
+        mask = next((mask for mask in masks if mask.is_file()), None)
+        found.append(VolumeFile(path, path.relative_to(root).as_posix(), label, mask))
+    return found
+
+
+def _volumes_below(folder: Path) -> list[Path]:
+    found = find.find_volumes(folder)
+    if not found:
+        raise UserError(f"{folder}: no volumes in it; looked for {', '.join(find.VOLUME_EXTENSIONS)} at any depth")
+    return found
+
+
+def random_patches(volumes: list[PreparedVolume], size: tuple[int, int], count: int, seed: int) -> ImageSet:
+    """`count` patches of each B-scan at random positions, as they are trained on."""
+    places = [
+        (number, i, top, left)
+        for number, volume in enumerate(volumes)
+        for i, scan in enumerate(volume.scans)
+        for top, left in patches.random(volume.areas.shape[1:], size, count, [seed, number, int(scan)])
+    ]
+    return _image_set(volumes, places, size)
+
+
+def grid_patches(volumes: list[PreparedVolume], size: tuple[int, int]) -> ImageSet:
+    """The patches that cover each B-scan, with masks of the fluid where anyone has looked for it."""
+    places = [
+        (number, i, top, left)
+        for number, volume in enumerate(volumes)
+        for i in range(len(volume.areas))
+        for top, left in patches.grid(volume.areas.shape[1:], size)
+    ]
+    return _image_set(volumes, places, size)
+
+
+def _image_set(volumes: list[PreparedVolume], places: list[tuple[int, int, int, int]], size: tuple[int, int]) -> ImageSet:
+    where = np.array(places, np.int64)
+    labels, classes = zip(*(_truth(volumes[number], (i, top, left), size) for number, i, top, left in places), strict=True)
+    masks = None
+    if any(volume.lesions is not None and volume.kinds for volume in volumes):
+        masks = PatchArray([_fluid(volume) for volume in volumes], where, size)
+    return ImageSet(
+        images=PatchArray([volume.areas for volume in volumes], where, size),
+        labels=np.array(labels, np.int32),
+        class_names=np.array(classes),
+        names=np.array([f"{volumes[n].name}#{volumes[n].scans[i]}@{top},{left}" for n, i, top, left in places]),
+        masks=masks,
+    )
+
+
+def _fluid(volume: PreparedVolume) -> np.ndarray:
+    """(K, height, columns) uint8, 1 where there is fluid; what nobody has looked for is taken to be none."""
+    if volume.lesions is None:
+        return np.zeros(volume.areas.shape, np.uint8)
+    return np.isin(volume.lesions, _codes(volume)).astype(np.uint8)
+
+
+def _codes(volume: PreparedVolume) -> list[int]:
+    return [code for code, kind in enumerate(volume.kinds, 1) if kind in FLUID]
+
+
+def _truth(volume: PreparedVolume, place: tuple[int, int, int], size: tuple[int, int]) -> tuple[int, str]:
+    """Label and class of a patch. A lesion that is no fluid leaves it unlabelled: it is not normal, nor what the paper counts."""
+    if volume.label == 0:
+        return 0, "normal"
+    if volume.lesions is None:
+        return -1, "unlabelled" if volume.label == 1 else ""
+    i, top, left = place
+    codes = volume.lesions[i, top : top + size[0], left : left + size[1]]
+    counts = np.bincount(codes[codes > 0], minlength=1)
+    if not counts.any():
+        return 0, "normal"
+    fluid = [code for code in _codes(volume) if code < len(counts) and counts[code]]
+    commonest = max(fluid, key=lambda code: counts[code]) if fluid else int(np.argmax(counts))
+    return (1 if fluid else -1), volume.kinds[commonest - 1]

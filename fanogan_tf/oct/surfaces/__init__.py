@@ -1,0 +1,1 @@
+"""Top and bottom of the retina in a volume."""

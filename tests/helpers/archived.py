@@ -1,0 +1,59 @@
+"""Exported models and archives for the tests of archive scoring."""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fanogan_tf.archive.pipeline import score_archive
+from fanogan_tf.detection.calibration import calibrate
+from fanogan_tf.options import Options
+from fanogan_tf.serving.export import export
+from tests.helpers import served_models as made
+
+MULTI_PROCESS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+
+
+def exported(folder: Path, options: Options, side: int) -> Path:
+    """A model for images of `side`, with the options on its card; about half of all noise images are anomalous."""
+    detector = made.detector(shape=(side, side, 1))
+    noise = np.random.default_rng(0).uniform(-1, 1, (40, side, side, 1)).astype(np.float32)
+    detector.calibration = calibrate(detector.measure(noise)["score"], "quantile", 0.5)
+    return export(detector, folder, card={"flags": dataclasses.asdict(options)})
+
+
+def write_images(folder: Path, count: int, side: int = 8) -> None:
+    """Grey PNGs of noise: 000.png, 001.png, ..."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        noise = np.random.default_rng(number).integers(0, 256, (side, side), np.uint8)
+        Image.fromarray(noise).save(folder / f"{number:03d}.png")
+
+
+def score(model: Path, images: list, output: Path, *beam_flags: str, file_format: str = "csv") -> str:
+    """What `scripts/score_archive.py` prints."""
+    names = [str(image) for image in images]
+    return score_archive(str(model), names, str(output), file_format, Options(), frozenset(), beam_flags)
+
+
+def rows_of(*paths: Path) -> list[dict[str, str]]:
+    """All rows of some CSV files, by their first column."""
+    rows = []
+    for path in paths:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            rows += csv.DictReader(file)
+    return sorted(rows, key=lambda row: next(iter(row.values())))
+
+
+def assert_same_rows(rows: list[dict[str, str]], expected: list[dict[str, str]]) -> None:
+    """Equal texts, and numbers that are equal but for the last bits, which depend on the place in a batch."""
+    assert len(rows) == len(expected) > 0
+    for row, other in zip(rows, expected, strict=True):
+        assert row.keys() == other.keys()
+        for name, value in row.items():
+            if name.startswith(("score", "probability", "image_", "feature_", "latent_", "share_")):
+                np.testing.assert_allclose(float(value), float(other[name]), rtol=2e-6)
+            else:
+                assert value == other[name]
