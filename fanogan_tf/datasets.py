@@ -1,17 +1,91 @@
-"""From `--dataset` to images."""
+"""The data sets by their names: the one door from `--dataset` to images."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fanogan_tf.data import folder, one_class
 from fanogan_tf.data.image_set import ImageSet, Splits
+from fanogan_tf.data.image_stream import ImageStream
 from fanogan_tf.errors import UserError
-from fanogan_tf.oct import dataset as oct_source
+from fanogan_tf.oct import dataset as oct_dataset
+from fanogan_tf.oct.groups import Volumes
 from fanogan_tf.options import Options
 
-OCT = ("oct", "oct_phantom")
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One source of images.
+
+    Attributes:
+      load: (options, cache folder) -> its splits.
+      open: (paths that a user names, options, cache folder, (H, W, 1)) -> what is scored of them, and its groups.
+      describe: options -> a few words that say what the data are, as under every figure.
+      facts: names of the options that say which images these are; a report shows them.
+      classes: names of the classes one of which is normal, or anomalous; none where labels come otherwise.
+      groups: what is reported above the image, such as volumes; None where there is nothing.
+    """
+
+    load: Callable[[Options, Path], Splits]
+    open: Callable[[Sequence[Path], Options, Path, tuple[int, int, int]], tuple[ImageSet | ImageStream, tuple]]
+    describe: Callable[[Options], str]
+    facts: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    groups: Volumes | None = None
+
+
+def _open_images(
+    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int]
+) -> tuple[ImageStream, tuple]:
+    return ImageStream(list(paths), image_shape, options.skip_unreadable), ()
+
+
+def _open_volumes(
+    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int]
+) -> tuple[ImageSet, tuple]:
+    volumes, patches = oct_dataset.open_volumes(paths, options, Path(options.oct_cache or cache_dir))
+    return patches, tuple(volumes)
+
+
+def _digits(options: Options, cache_dir: Path) -> Splits:
+    return one_class.digit_splits(options)
+
+
+def _mnist(options: Options, cache_dir: Path) -> Splits:
+    return one_class.mnist_splits(options)
+
+
+def _load_volumes(options: Options, cache_dir: Path) -> Splits:
+    if options.test_images or options.validation_images:
+        raise UserError("--test_images, --validation_images: volumes are scored whole; leave them out")
+    return oct_dataset.load(options, Path(options.oct_cache or cache_dir))
+
+
+def _folder_name(options: Options) -> str:
+    return Path(options.data_path).name
+
+
+def _name(options: Options) -> str:
+    return options.dataset
+
+
+def _phantom(options: Options) -> str:
+    return f"synthetic phantom of retinal OCT, {options.phantom_test} test set"
+
+
+_OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
+_PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
+
+DATASETS = {
+    "digits": Dataset(_digits, _open_images, _name, classes=one_class.CLASS_NAMES["digits"]),
+    "mnist": Dataset(_mnist, _open_images, _name, classes=one_class.CLASS_NAMES["mnist"]),
+    "fashion_mnist": Dataset(_mnist, _open_images, _name, classes=one_class.CLASS_NAMES["fashion_mnist"]),
+    "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches",)),
+    "oct": Dataset(_load_volumes, _open_volumes, _folder_name, facts=_OCT_FACTS, groups=Volumes()),
+    "oct_phantom": Dataset(_load_volumes, _open_volumes, _phantom, facts=(*_PHANTOM_FACTS, *_OCT_FACTS), groups=Volumes()),
+}
 
 
 def load(options: Options, cache_dir: Path) -> Splits:
@@ -23,9 +97,10 @@ def load(options: Options, cache_dir: Path) -> Splits:
     Raises:
       UserError: missing or unusable data, or an option that does not fit the data set.
     """
-    if options.dataset in OCT and (options.test_images or options.validation_images):
-        raise UserError("--test_images, --validation_images: volumes are scored whole; leave them out")
-    splits = _load(options, cache_dir)
+    dataset = DATASETS[options.dataset]
+    if options.patches and "patches" not in dataset.facts:
+        raise UserError(f"--patches={options.patches}: only --dataset=folder and oct are cut into patches; leave it out")
+    splits = dataset.load(options, Path(cache_dir))
     return dataclasses.replace(
         splits,
         validation=_at_most(options.validation_images, splits.validation, options.split_seed),
@@ -40,13 +115,17 @@ def _at_most(most: int, images: ImageSet, seed: int) -> ImageSet:
     return images.take(np.sort(np.random.default_rng([seed, 4]).permutation(len(images))[:most]))
 
 
-def _load(options: Options, cache_dir: Path) -> Splits:
-    if options.patches and options.dataset not in ("folder", *OCT):
-        raise UserError(f"--patches={options.patches}: only --dataset=folder and oct are cut into patches; leave it out")
-    if options.dataset == "digits":
-        return one_class.digit_splits(options)
-    if options.dataset in ("mnist", "fashion_mnist"):
-        return one_class.mnist_splits(options)
-    if options.dataset in OCT:
-        return oct_source.load(options, Path(options.oct_cache or cache_dir))
-    return folder.load(options, Path(cache_dir))
+def describe(options: Options) -> str:
+    """What the images are, and of data sets of classes which one is normal or anomalous."""
+    dataset = DATASETS[options.dataset]
+    if not dataset.classes:
+        return dataset.describe(options)
+    kind = "anomalous" if options.anomalous_class else "normal"
+    return f"{dataset.describe(options)}, {kind} class {options.anomalous_class or options.normal_class}"
+
+
+def facts(options: Options) -> dict[str, object]:
+    """Name -> value of the options that say which images these are."""
+    dataset = DATASETS[options.dataset]
+    which_class = ("anomalous_class",) if options.anomalous_class else ("normal_class",)
+    return {name: getattr(options, name) for name in (*(which_class if dataset.classes else ()), *dataset.facts)}

@@ -3,15 +3,12 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from fanogan_tf import datasets, files, methods
-from fanogan_tf.data.image_stream import ImageStream
+from fanogan_tf.datasets import DATASETS
 from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.maps import save_maps
@@ -21,24 +18,11 @@ from fanogan_tf.evaluation import report
 from fanogan_tf.evaluation import visual_turing as turing
 from fanogan_tf.methods import METHODS
 from fanogan_tf.methods.base import settings
-from fanogan_tf.oct import dataset as oct_source
-from fanogan_tf.oct import maps as volume_maps
-from fanogan_tf.oct import volume_scores
-from fanogan_tf.oct.map_files import save_volume_maps
-from fanogan_tf.oct.preparation import PreparedVolume
-from fanogan_tf.oct.volume import FLUID
-from fanogan_tf.oct.volume_metrics import volume_metrics
-from fanogan_tf.oct.volume_scores import VolumeScores
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
 from fanogan_tf.serving import model_card, saved_model
 from fanogan_tf.serving.saved_model import ServedDetector
-
-_OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
-_PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
-# The settings that tell what the images are; of every other data set, the class that is normal or anomalous.
-_DATA_FACTS = {"folder": ("patches",), "oct": _OCT_FACTS, "oct_phantom": (*_PHANTOM_FACTS, *_OCT_FACTS)}
 
 
 def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> None:
@@ -80,7 +64,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
     start = time.perf_counter()
-    count = _score(detector, options, splits.test, splits.test_volumes, output, maps)
+    count = _score(detector, options, splits.test, splits.test_groups, output, maps)
     seconds = time.perf_counter() - start
     timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
     with files.whole_file(run.timing) as temporary:
@@ -111,41 +95,25 @@ def _score_named(
     detector: Detector | ServedDetector, options: Options, images: list[Path], cache: Path, output: Path, maps: str
 ) -> int:
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
-    if options.dataset in datasets.OCT:  # What is skipped of volumes gets reported there.
-        volumes, patches = oct_source.open_volumes(images, options, Path(options.oct_cache or cache))
-        return _score(detector, options, patches, volumes, output, maps)
-    stream = ImageStream(images, detector.image_shape, options.skip_unreadable)
-    count = _score(detector, options, stream, (), output, maps)
-    if stream.skipped:
-        print(f"skipped {len(stream.skipped)} unreadable images: {', '.join(stream.skipped[:5])}", file=sys.stderr)
+    source, groups = DATASETS[options.dataset].open(images, options, cache, detector.image_shape)
+    count = _score(detector, options, source, groups, output, maps)
+    if getattr(source, "skipped", ()):
+        print(f"skipped {len(source.skipped)} unreadable images: {', '.join(source.skipped[:5])}", file=sys.stderr)
     return count
 
 
-def _score(
-    detector: Detector | ServedDetector, options: Options, source, volumes: Sequence[PreparedVolume], output: Path, maps: str
-) -> int:
-    """Scores a source, and the volumes that it is cut from (none: ())."""
+def _score(detector: Detector | ServedDetector, options: Options, source, groups: tuple, output: Path, maps: str) -> int:
+    """Scores a source, and the groups (volumes) that it is cut from; () where there are none."""
     batch_size = scoring.batch_size_for(options.score_batch_size)
-    on_batch = {"on_batch": lambda batch, judged: save_maps(Path(maps), batch, judged)} if maps and not volumes else {}
+    on_batch = {"on_batch": lambda batch, judged: save_maps(Path(maps), batch, judged)} if maps and not groups else {}
     rows = scoring.score_rows(detector, source, batch_size, **on_batch)
-    if not volumes:
+    if not groups:
         return score_table.write(output, rows)
-    tally = VolumeScores()
-    count = score_table.write(output, tally.passing(rows))
-    tally.write(output.with_suffix(".volumes.csv"), volumes)
+    above = DATASETS[options.dataset].groups
+    count = above.write_scores(rows, groups, output)
     if maps:
-        for volume, area_maps in zip(volumes, _area_maps(detector, volumes, options, "mapping"), strict=True):
-            save_volume_maps(Path(maps), volume, volume.source.make().data, volume.in_scanner_geometry(area_maps))
+        above.save_maps(detector, groups, options, Path(maps))
     return count
-
-
-def _area_maps(
-    detector: Detector | ServedDetector, volumes: Sequence[PreparedVolume], options: Options, doing: str
-) -> Iterator[np.ndarray]:
-    """The maps of overlapping patches, volume by volume."""
-    batch_size = scoring.batch_size_for(options.score_batch_size)
-    for volume in tqdm(volumes, desc=doing, unit="volume"):
-        yield volume_maps.area_maps(detector, volume, options.oct_stride, batch_size)
 
 
 def evaluate(run: RunDirectory, options: Options) -> str:
@@ -155,6 +123,7 @@ def evaluate(run: RunDirectory, options: Options) -> str:
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
     detector = methods.load_detector(run.detector)
+    above = DATASETS[options.dataset].groups
     metrics = report.write_report(
         run.report,
         table,
@@ -164,17 +133,10 @@ def evaluate(run: RunDirectory, options: Options) -> str:
         facts=_facts(options) | _training_times(run, options),
         note=_note(options),
         seed=options.seed,
-        volumes=_volume_metrics(run, options, detector, splits.test_volumes),
+        volumes=above.metrics(detector, splits.test_groups, options, run.scores) if above else None,
     )
     auroc = "not defined, as the test images are not of both kinds" if metrics["auroc"] is None else f"{metrics['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
-
-
-def _volume_metrics(run: RunDirectory, options: Options, detector: Detector, volumes: Sequence[PreparedVolume]) -> dict | None:
-    if not volumes or not detector.RESTORES:
-        return None
-    maps = _area_maps(detector, volumes, options, "measuring")
-    return volume_metrics(volumes, maps, volume_scores.read(run.volume_scores), FLUID)
 
 
 def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int) -> str:
@@ -183,8 +145,9 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
     normal = splits.validation
-    if splits.validation_volumes:  # Generated patches lie anywhere; on a grid, their place would give the real ones away.
-        normal = oct_source.random_patches(splits.validation_volumes, normal.image_shape[:2], options.patches, options.seed)
+    if splits.validation_groups:
+        above = DATASETS[options.dataset].groups
+        normal = above.anywhere(splits.validation_groups, normal.image_shape[:2], options)
     real, generated = turing.images(detector, normal, count, options.seed)
     turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
@@ -215,18 +178,14 @@ def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:
 
 
 def _note(options: Options) -> str:
-    if options.dataset == "oct_phantom":
-        return f"{options.method} on a synthetic phantom of retinal OCT, {options.phantom_test} test set"
-    if options.dataset in ("folder", "oct"):
-        return f"{options.method} on {Path(options.data_path).name}"
-    kind = "anomalous" if options.anomalous_class else "normal"
-    return f"{options.method} on {options.dataset}, {kind} class {options.anomalous_class or options.normal_class}"
+    return f"{options.method} on {datasets.describe(options)}"
 
 
 def _facts(options: Options) -> dict[str, str]:
     """The settings that a reader of the report needs to know what its numbers are."""
-    which_class = ("anomalous_class",) if options.anomalous_class else ("normal_class",)
-    first = ("method", "dataset", *_DATA_FACTS.get(options.dataset, which_class), "image_size")
-    last = ("seed", "split_seed", "threshold_rule", "false_positive_rate")
-    first, last = ({name: getattr(options, name) for name in names} for names in (first, last))
-    return {name: str(value) for name, value in (first | settings(options) | last).items()}
+    first, last = (
+        {name: getattr(options, name) for name in names}
+        for names in (("method", "dataset"), ("seed", "split_seed", "threshold_rule", "false_positive_rate"))
+    )
+    images = {**datasets.facts(options), "image_size": options.image_size}
+    return {name: str(value) for name, value in (first | images | settings(options) | last).items()}

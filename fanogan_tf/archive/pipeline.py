@@ -97,7 +97,7 @@ def score_archive(
     handler = SavedModelHandler(folder, batch_size_for(options.score_batch_size))
     model = handler.load_model()
     options = model_card.options(model.card, model.path, options, given)
-    of_volumes = options.dataset in datasets.OCT
+    of_volumes = datasets.DATASETS[options.dataset].groups is not None
     with opened(output) as made:
         total = made.write_list(found(images, of_volumes))
         ticker = Ticker(str(made.progress) if direct else "")

@@ -15,6 +15,7 @@ from fanogan_tf.comparison.figures import count, draw
 from fanogan_tf.comparison.runs import Job, Outcome, is_scored, jobs, outcomes
 from fanogan_tf.comparison.tables import Table
 from fanogan_tf.comparison.variants import TABLE_2, TABLE_A1, chosen
+from fanogan_tf.datasets import DATASETS
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation.figures import class_chart, style
 from fanogan_tf.options import Options
@@ -29,7 +30,9 @@ def write_report(folder: Path, outcomes: list[Outcome]) -> Path:
     """
     protocols = list(dict.fromkeys(outcome.job.protocol for outcome in outcomes))
     one = len(protocols) == 1
-    note = ", ".join(filter(None, (_data(outcomes[0].job.options), protocols[0] if one else "")))
+    note = ", ".join(
+        filter(None, (DATASETS[outcomes[0].job.options.dataset].describe(outcomes[0].job.options), protocols[0] if one else ""))
+    )
     with files.whole_folder(folder) as temporary:
         made, figures = _of_one_protocol(outcomes, note) if one else _of_classes(outcomes, note)
         shown = []
@@ -66,15 +69,6 @@ def _of_classes(outcomes: list[Outcome], note: str) -> tuple[list[Table], list[t
     return made, [("one_class", class_chart.class_chart(tables.class_means(table), note))]
 
 
-def _data(options: Options) -> str:
-    """What the data are, as under every figure."""
-    if options.dataset == "oct_phantom":
-        return f"synthetic phantom of retinal OCT, {options.phantom_test} test set"
-    if options.dataset in ("folder", "oct"):
-        return Path(options.data_path).name
-    return options.dataset
-
-
 def _facts(outcomes: list[Outcome]) -> dict[str, str]:
     """What a reader must know to read the numbers."""
     options = outcomes[0].job.options
@@ -82,7 +76,7 @@ def _facts(outcomes: list[Outcome]) -> dict[str, str]:
     seeds = sorted({outcome.job.seed for outcome in outcomes})
     updates = base.iterations * (base.n_critic + 1) + base.encoder_iterations
     return {
-        "data set": _data(options),
+        "data set": DATASETS[options.dataset].describe(options),
         "protocol": "; ".join(dict.fromkeys(outcome.job.protocol for outcome in outcomes)) or "normal images alone to train on",
         "seeds": ", ".join(map(str, seeds)) + f"; split seed {options.split_seed}",
         "budget": f"{updates} network updates per method: f-AnoGAN's {base.iterations} x ({base.n_critic} + 1) of the GAN and "

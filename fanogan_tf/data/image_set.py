@@ -139,14 +139,14 @@ class ImageSet:
 class Splits:
     """train and validation hold normal images only (label 0); test holds both kinds.
 
-    validation_volumes, test_volumes: the `PreparedVolume`s that those images are patches of; () where there are none.
+    validation_groups, test_groups: what those images are parts of, such as `PreparedVolume`s; () where there are none.
     """
 
     train: ImageSet
     validation: ImageSet
     test: ImageSet
-    validation_volumes: tuple = ()
-    test_volumes: tuple = ()
+    validation_groups: tuple = ()
+    test_groups: tuple = ()
 
 
 def hold_out(count: int, fraction: float, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,25 @@ from fanogan_tf.data.pixels import parse_image_size, resize
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
+_TEST_FRACTION = 0.3
+_KERAS = {"mnist": keras.datasets.mnist, "fashion_mnist": keras.datasets.fashion_mnist}
+CLASS_NAMES = {
+    "digits": tuple("0123456789"),
+    "mnist": tuple("0123456789"),
+    "fashion_mnist": (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+}
+
 
 def normal_classes(options: Options, class_names: Sequence[str], present: np.ndarray) -> np.ndarray:
     """Indices of the classes that count as normal: `normal_class`, or all others than `anomalous_class` where that is given.
@@ -77,10 +96,6 @@ def image_set(
     )
 
 
-_DIGIT_NAMES = tuple("0123456789")
-_TEST_FRACTION = 0.3
-
-
 def digit_splits(options: Options) -> Splits:
     """The digit `normal_class` against the other nine, or nine against the digit `anomalous_class`.
 
@@ -93,7 +108,7 @@ def digit_splits(options: Options) -> Splits:
     source = load_digits()
     images = np.rint(source.images * (255 / 16)).astype(np.uint8)  # Stored as 0 .. 16.
     classes = source.target
-    normal = normal_classes(options, _DIGIT_NAMES, np.unique(classes))
+    normal = normal_classes(options, CLASS_NAMES["digits"], np.unique(classes))
 
     normals = np.flatnonzero(np.isin(classes, normal))
     kept, tested = hold_out(len(normals), _TEST_FRACTION, [options.split_seed, 1])
@@ -104,30 +119,12 @@ def digit_splits(options: Options) -> Splits:
         image_set,
         images,
         classes,
-        class_names=_DIGIT_NAMES,
+        class_names=CLASS_NAMES["digits"],
         normal=normal,
         prefix="digits",
         size=parse_image_size(options.image_size),
     )
     return Splits(part(normals[kept[train]]), part(normals[kept[validation]]), part(test))
-
-
-_KERAS = {"mnist": keras.datasets.mnist, "fashion_mnist": keras.datasets.fashion_mnist}
-_CLASS_NAMES = {
-    "mnist": tuple("0123456789"),
-    "fashion_mnist": (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
-}
 
 
 def mnist_splits(options: Options) -> Splits:
@@ -142,7 +139,7 @@ def mnist_splits(options: Options) -> Splits:
     else:
         train_images, train_classes, test_images, test_classes = _download(options.dataset)
 
-    class_names = _CLASS_NAMES[options.dataset]
+    class_names = CLASS_NAMES[options.dataset]
     trainable = np.flatnonzero(np.bincount(train_classes) > 1)  # One to train on and one to hold out.
     normal = normal_classes(options, class_names, trainable)
     normals = np.flatnonzero(np.isin(train_classes, normal))

@@ -50,8 +50,8 @@ def load(options: Options, cache_dir: Path) -> Splits:
         train=random_patches(volumes["train"], size, options.patches, options.split_seed),
         validation=grid_patches(volumes["validation"], size),
         test=grid_patches(volumes["test"], size),
-        validation_volumes=tuple(volumes["validation"]),
-        test_volumes=tuple(volumes["test"]),
+        validation_groups=tuple(volumes["validation"]),
+        test_groups=tuple(volumes["test"]),
     )
 
 

@@ -77,7 +77,7 @@ def test_phantom_splits(tmp_path):
     assert len(splits.train) == 2 * 2 * 5 and splits.train.image_shape == (32, 32, 1)
     assert len(splits.validation) == 2 * 3 * 2 and len(splits.test) == 2 * 12
     assert set(splits.train.labels.tolist()) == set(splits.validation.labels.tolist()) == {0}
-    assert [volume.name for volume in splits.test_volumes] == ["synthetic_phantom/healthy_000", "synthetic_phantom/diseased_000"]
+    assert [volume.name for volume in splits.test_groups] == ["synthetic_phantom/healthy_000", "synthetic_phantom/diseased_000"]
     assert 1 in splits.test.labels[12:] and splits.test.masks[:].any()
     np.testing.assert_array_equal(splits.test.masks[:].any(axis=(1, 2, 3)), splits.test.labels == 1)
 

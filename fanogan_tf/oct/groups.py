@@ -1,0 +1,53 @@
+"""Volumes as what is reported above the image: their scores, maps and figures, from the patches cut from them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.detection import score_table, scoring
+from fanogan_tf.detection.detector import Detector
+from fanogan_tf.oct import dataset, volume_scores
+from fanogan_tf.oct.map_files import save_volume_maps
+from fanogan_tf.oct.maps import area_maps
+from fanogan_tf.oct.preparation import PreparedVolume
+from fanogan_tf.oct.volume import FLUID
+from fanogan_tf.oct.volume_metrics import volume_metrics
+from fanogan_tf.oct.volume_scores import VolumeScores
+from fanogan_tf.options import Options
+
+
+class Volumes:
+    """What `Dataset.groups` does for data sets of volumes."""
+
+    def write_scores(self, rows: Iterable[dict], volumes: Sequence[PreparedVolume], output: Path) -> int:
+        """Writes the patches' rows to `output`, and those of their volumes beside it as `NAME.volumes.csv`; returns how many."""
+        tally = VolumeScores()
+        count = score_table.write(output, tally.passing(rows))
+        tally.write(output.with_suffix(".volumes.csv"), volumes)
+        return count
+
+    def save_maps(self, detector: Detector, volumes: Sequence[PreparedVolume], options: Options, folder: Path) -> None:
+        """Writes each volume's maps into `folder`."""
+        for volume, maps in zip(volumes, _area_maps(detector, volumes, options, "mapping"), strict=True):
+            save_volume_maps(folder, volume, volume.source.make().data, volume.in_scanner_geometry(maps))
+
+    def metrics(self, detector: Detector, volumes: Sequence[PreparedVolume], options: Options, scores: Path) -> dict | None:
+        """The figures of the test volumes, whose patches' scores are in `scores`; None where nothing is restored."""
+        if not volumes or not detector.RESTORES:
+            return None
+        maps = _area_maps(detector, volumes, options, "measuring")
+        return volume_metrics(volumes, maps, volume_scores.read(scores.with_suffix(".volumes.csv")), FLUID)
+
+    def anywhere(self, volumes: Sequence[PreparedVolume], size: tuple[int, int], options: Options) -> ImageSet:
+        """Patches from random places, as generated ones are: on a grid, their place would give the real ones away."""
+        return dataset.random_patches(list(volumes), size, options.patches, options.seed)
+
+
+def _area_maps(detector: Detector, volumes: Sequence[PreparedVolume], options: Options, doing: str) -> Iterator[np.ndarray]:
+    """The maps of overlapping patches, volume by volume."""
+    batch_size = scoring.batch_size_for(options.score_batch_size)
+    for volume in tqdm(volumes, desc=doing, unit="volume"):
+        yield area_maps(detector, volume, options.oct_stride, batch_size)
