@@ -48,7 +48,7 @@ def make_strategy(name: str, cpus: int = 1) -> tf.distribute.Strategy:
 
 def check(strategy: tf.distribute.Strategy, batch_size: int, jit_compile: bool) -> None:
     """Raises UserError if the devices cannot share a batch equally, or not with XLA."""
-    count = make_strategy.num_replicas_in_sync
+    count = strategy.num_replicas_in_sync
     if batch_size % count:
         raise UserError(f"--batch_size={batch_size}: {count} devices cannot share it equally; take a multiple of {count}")
     if jit_compile and count > 1:
@@ -59,7 +59,7 @@ def distributed(
     batches: tf.data.Dataset, turns: int, strategy: tf.distribute.Strategy
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """`batches` of images (turns * B, H, W, C), each shared out: to every replica an equal part of each of the `turns`."""
-    count = make_strategy.num_replicas_in_sync
+    count = strategy.num_replicas_in_sync
     if count == 1:
         return batches
 
@@ -72,24 +72,24 @@ def distributed(
         first = context.input_pipeline_id * here
         return batches.map(lambda images: shares(images)[first : first + here]).unbatch()
 
-    return make_strategy.distribute_datasets_from_function(of_worker)
+    return strategy.distribute_datasets_from_function(of_worker)
 
 
 def everyones(value: int, strategy: tf.distribute.Strategy) -> list[int]:
     """The `value` of every process that trains; waits for all of them."""
     if cluster.workers() == 1:
         return [value]
-    return _gathering(make_strategy)(tf.constant([value])).numpy().tolist()
+    return _gathering(strategy)(tf.constant([value])).numpy().tolist()
 
 
 @functools.cache
 def _gathering(strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
-    return tf.function(lambda value: make_strategy.gather(make_strategy.run(tf.identity, args=(value,)), axis=0))
+    return tf.function(lambda value: strategy.gather(strategy.run(tf.identity, args=(value,)), axis=0))
 
 
 def meet(strategy: tf.distribute.Strategy, well: bool = True) -> None:
     """Waits for all workers. Raises UserError in each if one of them is not `well`."""
-    if not all(everyones(int(well), make_strategy)):
+    if not all(everyones(int(well), strategy)):
         raise UserError("another worker has stopped; what it says is the reason")
 
 
@@ -98,15 +98,15 @@ def chief_first(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """The other workers go through the block after the chief, and find what it wrote. An error in one ends all."""
     chief = cluster.is_chief()
     if not chief:
-        meet(make_strategy)
+        meet(strategy)
     try:
         yield
     except BaseException:
         with contextlib.suppress(UserError):  # What went wrong here is the reason to tell.
-            meet(make_strategy, well=False)
+            meet(strategy, well=False)
         raise
     for _ in range(2 if chief else 1):
-        meet(make_strategy)
+        meet(strategy)
 
 
 @contextlib.contextmanager
@@ -117,9 +117,9 @@ def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
       UserError: another worker is gone.
     """
     try:
-        with make_strategy.scope():
+        with strategy.scope():
             yield
-        meet(make_strategy)
+        meet(strategy)
     except _WORKER_LOST as error:
         if cluster.workers() == 1:
             raise

@@ -154,9 +154,9 @@ class Discriminator(keras.Model):
 class LossWeights:
     """What the three terms of the loss are multiplied with."""
 
-    adversarial_loss: float = 1.0
-    contextual_loss: float = 50.0
-    encoding_loss: float = 1.0
+    adversarial: float = 1.0
+    contextual: float = 50.0
+    encoding: float = 1.0
 
 
 def adversarial_loss(features: tf.Tensor, restored_features: tf.Tensor) -> tf.Tensor:
