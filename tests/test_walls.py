@@ -5,12 +5,7 @@ from benchmarks.house import circle, imports, modules
 # Each imports only those that stand before it, and nothing else of the package.
 TRUNK = ["errors", "files", "options", "distributed", "data", "networks", "training", "detection", "evaluation"]
 WINGS = ["methods", "oct", "serving", "archive", "comparison"]
-SHARED_BY_METHODS = {
-    "fanogan_tf.methods.base",
-    "fanogan_tf.methods.gan_phase",
-    "fanogan_tf.methods.joint",
-    "fanogan_tf.methods.fitted",
-}
+SHARED_BY_METHODS = {f"fanogan_tf.methods.{name}" for name in ("base", "gan_phase", "joint", "fitted")}
 
 MODULES = modules()
 IMPORTS = [(name, target) for name, path in MODULES.items() for target in imports(path, MODULES)]
