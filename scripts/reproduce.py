@@ -6,7 +6,7 @@
 from absl import flags
 
 from fanogan_tf import cli
-from fanogan_tf.comparison import report
+from fanogan_tf.comparison import report, runs
 from fanogan_tf.run_directory import RunDirectory
 
 flags.DEFINE_string("run_dir", "", "Where all runs and report/ are kept. With the same one again it goes on where it stopped.")
@@ -24,10 +24,10 @@ flags.DEFINE_boolean("train", True, "Train and score what is missing; --train=fa
 def main(options, given):
     values = flags.FLAGS
     root = RunDirectory(values.run_dir)
-    jobs = report.plan(root.path, options, values.methods, values.seeds, values.searched_images)
+    jobs = runs.plan(root.path, options, values.methods, values.seeds, values.searched_images)
     with root.locked():
         if values.train:
-            report.train_and_score(jobs)
+            runs.train_and_score(jobs)
         print(report.report(root.report, jobs))
 
 

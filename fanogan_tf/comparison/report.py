@@ -1,7 +1,4 @@
-"""`R/report/`: the tables as Markdown, CSV and JSON, the figures, and what the numbers are.
-
-The way through a comparison, as scripts/reproduce.py tells it: plan, train and score what is missing, report.
-"""
+"""The report of a comparison: its tables as Markdown, CSV and JSON, its figures, and the facts to read them by."""
 
 import json
 import sys
@@ -12,21 +9,35 @@ from matplotlib.figure import Figure
 from fanogan_tf import files
 from fanogan_tf.comparison import tables
 from fanogan_tf.comparison.figures import count, draw
-from fanogan_tf.comparison.runs import Job, Outcome, is_scored, jobs, outcomes
+from fanogan_tf.comparison.runs import Job, Outcome, is_scored, outcomes
 from fanogan_tf.comparison.tables import Table
-from fanogan_tf.comparison.variants import TABLE_2, TABLE_A1, chosen
+from fanogan_tf.comparison.variants import TABLE_2, TABLE_A1
 from fanogan_tf.datasets import DATASETS
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation.figures import class_chart, style
-from fanogan_tf.options import Options
 
 _PAGE = "report.md"
 
 
-def write_report(folder: Path, outcomes: list[Outcome]) -> Path:
-    """Writes `folder`, which is replaced as a whole or not at all; returns the page to begin with.
+def report(folder: Path, planned: list[Job]) -> str:
+    """Writes the report of the finished runs into `folder`; returns a line that names its page.
 
-    Of one protocol: the papers' tables. Of several classes in turn: one table over the classes.
+    Raises:
+      UserError: no run is finished.
+    """
+    found = outcomes(planned)
+    if not found:
+        raise UserError(f"{folder.parent}: nothing trained with these settings yet; leave out --train=false")
+    other = [str(job.run.path) for job in planned if job.run.flags.is_file() and not is_scored(job)]
+    if other:
+        print(f"left out, not finished or with other settings: {', '.join(other)}", file=sys.stderr)
+    return f"{len(found)} of {len(planned)} runs; report: {write_report(folder, found)}"
+
+
+def write_report(folder: Path, outcomes: list[Outcome]) -> Path:
+    """Writes `folder`, which is replaced as a whole or not at all; returns the path of its page.
+
+    One protocol makes the papers' tables; several classes in turn make one table over the classes.
     """
     protocols = list(dict.fromkeys(outcome.job.protocol for outcome in outcomes))
     one = len(protocols) == 1
@@ -70,7 +81,7 @@ def _of_classes(outcomes: list[Outcome], note: str) -> tuple[list[Table], list[t
 
 
 def _facts(outcomes: list[Outcome]) -> dict[str, str]:
-    """What a reader must know to read the numbers."""
+    """Lists the settings that a reader needs to judge the numbers."""
     options = outcomes[0].job.options
     base = next((o.job.options for o in outcomes if o.job.variant.updates is None), options)
     seeds = sorted({outcome.job.seed for outcome in outcomes})
@@ -91,33 +102,7 @@ def _facts(outcomes: list[Outcome]) -> dict[str, str]:
 def _page(note: str, facts: dict[str, str], made: list[Table], shown: list[str]) -> str:
     lines = [f"# Comparison on {note}", ""]
     lines += [f"- {name}: {value}" for name, value in facts.items()]
-    lines += ["- every figure is a mean ± sample standard deviation over the seeds; a single number is one seed", ""]
+    lines += ["- every figure is a mean ± sample standard deviation over the seeds; a single number comes from one seed", ""]
     lines += [table.markdown() for table in made]
     lines += [f"![{name}]({name}.png)\n" for name in shown]
     return "\n".join(lines)
-
-
-def plan(root: Path, options: Options, methods: list[str], seeds: int, searched_images: int) -> list[Job]:
-    """All runs of the comparison; see `plan.jobs`. methods: names of variants, all for an empty list.
-
-    Raises:
-      UserError: no such method; classes of a data set that has none; or several processes are asked for.
-    """
-    if options.strategy == "multi_worker":
-        raise UserError("--strategy=multi_worker: a comparison is trained by one process; take none or mirrored")
-    return jobs(root, options, chosen(methods), seeds, searched_images)
-
-
-def report(folder: Path, planned: list[Job]) -> str:
-    """Writes `folder` from the runs that are finished; returns the line that says where.
-
-    Raises:
-      UserError: none is.
-    """
-    found = outcomes(planned)
-    if not found:
-        raise UserError(f"{folder.parent}: nothing trained with these settings yet; leave out --train=false")
-    other = [str(job.run.path) for job in planned if job.run.flags.is_file() and not is_scored(job)]
-    if other:
-        print(f"left out, not finished or with other settings: {', '.join(other)}", file=sys.stderr)
-    return f"{len(found)} of {len(planned)} runs; report: {write_report(folder, found)}"

@@ -1,8 +1,6 @@
-"""What has to be trained and scored for a comparison: every variant with every seed, on every class that takes its turn.
+"""The runs of a comparison: one for every variant, seed and class, trained and scored once, and their outcomes.
 
-What a finished run says, as the tables need it.
-
-Trains and scores the runs of a comparison that are not there yet; broken off, the same call goes on.
+`plan` lists the runs, `train_and_score` finishes those that are not finished, `outcomes` reads the finished ones.
 """
 
 import dataclasses
@@ -16,7 +14,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from fanogan_tf import pipeline
-from fanogan_tf.comparison.variants import VARIANTS, Variant, options_of
+from fanogan_tf.comparison.variants import VARIANTS, Variant, chosen, options_of
+from fanogan_tf.datasets import DATASETS
 from fanogan_tf.detection import score_table
 from fanogan_tf.detection.detector import SETTINGS_FILE
 from fanogan_tf.detection.score_table import ScoreTable
@@ -28,15 +27,18 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.checkpointing import saved_step
 
-_CLASSES = {"digits": 10, "mnist": 10, "fashion_mnist": 10}
-
 
 @dataclasses.dataclass(frozen=True)
 class Job:
     """One run of the comparison.
 
-    protocol: "normal 5", "anomalous 5", or "" where the data have no classes. gan: the run whose GAN it takes; None if it has its
-    own, or none.
+    Attributes:
+      protocol: "normal 5", "anomalous 5", or "" where the data have no classes.
+      variant: the detector to train.
+      seed: of this run.
+      run: its run directory.
+      options: its options.
+      gan: the run whose GAN it takes; None where it trains its own, or has no GAN.
     """
 
     protocol: str
@@ -50,18 +52,22 @@ class Job:
         return ", ".join(filter(None, (self.protocol, f"seed {self.seed}", self.variant.title)))
 
 
-def jobs(root: Path, options: Options, variants: list[Variant], seeds: int, searched_images: int) -> list[Job]:
-    """All runs, in the order in which to train them.
+def plan(root: Path, options: Options, methods: list[str], seeds: int, searched_images: int) -> list[Job]:
+    """Lists all runs, in the order in which to train them.
 
     Args:
-      root: their directories lie below it, as PROTOCOL/seed_N/VARIANT.
-      options: normal_class or anomalous_class may be `all`, or several with commas in between.
-      seeds: how many, from `options.seed` on.
+      root: the folder of the run directories, which are called PROTOCOL/seed_N/VARIANT.
+      options: normal_class or anomalous_class may be `all`, or several classes separated by commas.
+      methods: names of variants; all for an empty list.
+      seeds: the number of seeds, counted from `options.seed`.
       searched_images: see `variants.options_of`.
 
     Raises:
-      UserError: classes of a data set that has none.
+      UserError: no such method; classes of a data set that has no classes; or several processes are asked for.
     """
+    if options.strategy == "multi_worker":
+        raise UserError("--strategy=multi_worker: a comparison is trained by one process; take none or mirrored")
+    variants = chosen(methods)
     return [
         _job(Path(root), protocol, variant, of_class, seed, searched_images)
         for protocol, of_class in _protocols(options)
@@ -80,20 +86,30 @@ def _job(root: Path, protocol: str, variant: Variant, options: Options, seed: in
 
 
 def _protocols(options: Options) -> list[tuple[str, Options]]:
-    """Every class that is normal, or anomalous, in turn: the protocol's name and the options for it."""
-    flag = "anomalous_class" if options.anomalous_class else "normal_class"
-    asked = getattr(options, flag).strip()
-    if options.dataset not in _CLASSES:
+    """Takes each class in turn as the normal one, or as the anomalous one: the protocol's name and its options."""
+    kind, asked = ("anomalous", options.anomalous_class) if options.anomalous_class else ("normal", options.normal_class)
+    asked = asked.strip()
+    classes = DATASETS[options.dataset].classes
+    if not classes:
         if options.anomalous_class or asked == "all" or "," in asked:
-            raise UserError(f"--{flag}={asked}: --dataset={options.dataset} has no classes to take in turn; leave it out")
+            raise UserError(f"--{kind}_class={asked}: --dataset={options.dataset} has no classes to take in turn; leave it out")
         return [("", options)]
-    classes = map(str, range(_CLASSES[options.dataset])) if asked == "all" else map(str.strip, asked.split(","))
-    return [(f"{flag.removesuffix('_class')} {name}", dataclasses.replace(options, **{flag: name})) for name in classes]
+    names = [str(i) for i in range(len(classes))] if asked == "all" else [name.strip() for name in asked.split(",")]
+    if kind == "anomalous":
+        return [(f"anomalous {name}", dataclasses.replace(options, anomalous_class=name)) for name in names]
+    return [(f"normal {name}", dataclasses.replace(options, normal_class=name)) for name in names]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The scores of one run. training_seconds: with the GAN that it stands on. images_per_second: of the scoring."""
+    """The scores of one finished run.
+
+    Attributes:
+      job: the run.
+      table: its scores.
+      training_seconds: of all phases, those of a GAN taken from another run included.
+      images_per_second: speed of the scoring.
+    """
 
     job: Job
     table: ScoreTable
@@ -102,29 +118,29 @@ class Outcome:
 
     @functools.cached_property
     def known(self) -> np.ndarray:
-        """(N,) bool, the images whose label is known."""
+        """(N,) bool: the images whose label is known."""
         return self.table.label != UNKNOWN
 
     def scores(self, kappa: float | None = None) -> np.ndarray:
-        """(N,) the run's own score; or A_R + kappa A_D of its residuals."""
+        """Returns (N,) the run's own scores; with `kappa`, A_R + kappa A_D of its residuals."""
         if kappa is None:
             return self.table.score
         return self.table.image_residual + kappa * self.table.feature_residual
 
     def at_youden(self, kappa: float | None = None) -> dict[str, float | None]:
-        """precision, sensitivity, specificity and f_score at the Youden index, and auroc; of the images of known label."""
+        """Measures precision, sensitivity, specificity and f_score at the Youden index, and auroc, on images of known label."""
         labels, scores = self.table.label[self.known], self.scores(kappa)[self.known]
         figures = at_threshold(labels, scores, youden_threshold(labels, scores))
         return figures | {"auroc": float(roc_auc_score(labels, scores))}
 
     def auroc(self, scores: np.ndarray, names: np.ndarray | None = None) -> float:
-        """AUROC of (N,) `scores`, on the images `names` alone where given."""
+        """Computes the AUROC of (N,) `scores`, on the images `names` only where given."""
         rows = self.known if names is None else self.known & np.isin(self.table.image, names)
         return float(roc_auc_score(self.table.label[rows], scores[rows]))
 
 
 def outcomes(jobs: list[Job]) -> list[Outcome]:
-    """Of all jobs that are finished."""
+    """Reads the outcomes of all finished jobs."""
     return [_outcome(job) for job in jobs if is_scored(job)]
 
 
@@ -135,7 +151,7 @@ def _outcome(job: Job) -> Outcome:
 
 
 _NAMES = frozenset(field.name for field in dataclasses.fields(Options))
-# What a run shows, keeps and uses on its way, and nothing of what comes out.
+# Options that change the display, storage or speed of a run, but not its results.
 _BY_THE_WAY = (
     *("checkpoint_every", "log_every", "sample_every", "score_batch_size", "skip_unreadable", "oct_cache"),
     *("jit_compile", "strategy", "logical_devices"),
@@ -143,10 +159,10 @@ _BY_THE_WAY = (
 
 
 def train_and_score(jobs: list[Job]) -> None:
-    """Brings every job to its scores, one after the other.
+    """Trains and scores every unfinished job, one after the other. After an interruption, the same call resumes.
 
     Raises:
-      UserError: a run directory holds a run with other settings; or what training and scoring raise.
+      UserError: a run directory holds a run with other settings; and the errors of training and scoring.
     """
     for number, job in enumerate(jobs, start=1):
         if is_scored(job):
@@ -158,13 +174,13 @@ def train_and_score(jobs: list[Job]) -> None:
             _train(job, "all")
         with job.run.locked():
             pipeline.score(job.run, job.options, images=[], output=job.run.scores)
-        # Dozens of networks and their graphs would stay in memory.
+        # Otherwise dozens of networks and their graphs stay in memory.
         keras.backend.clear_session()
         gc.collect()
 
 
 def is_trained(job: Job) -> bool:
-    """Whether the detector that the job's options ask for is there."""
+    """Tells whether the detector of the job's options is trained."""
     if not (job.run.detector / SETTINGS_FILE).is_file():
         return False
     kept = kept_options(job.run)
@@ -172,7 +188,7 @@ def is_trained(job: Job) -> bool:
 
 
 def is_scored(job: Job) -> bool:
-    """Whether that detector's scores are there."""
+    """Tells whether that detector's test images are scored."""
     detector, scores = job.run.detector / SETTINGS_FILE, job.run.scores
     return is_trained(job) and scores.is_file() and scores.stat().st_mtime >= detector.stat().st_mtime
 

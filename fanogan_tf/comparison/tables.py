@@ -1,7 +1,4 @@
-"""The papers' tables, from what the runs say.
-
-A table whose figures are one number per seed, as Markdown, CSV and JSON.
-"""
+"""The papers' tables, made from the outcomes of the runs: one number per seed, written as Markdown, CSV or JSON."""
 
 import csv
 import dataclasses
@@ -18,7 +15,13 @@ from fanogan_tf.comparison.variants import BASELINES, TABLE_1, TABLE_2, TABLE_A1
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """key: in CSV and JSON. heading: in Markdown. digits: behind the point."""
+    """One column of a table.
+
+    Attributes:
+      key: its name in CSV and JSON.
+      heading: its name in Markdown.
+      digits: number of decimals in Markdown.
+    """
 
     key: str
     heading: str
@@ -27,7 +30,16 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """rows: the row's name, and column key -> one figure per seed (an empty list: not measured). notes: below the table."""
+    """A table of figures.
+
+    Attributes:
+      name: of its CSV file.
+      title: above the table.
+      first: heading of the column of row names.
+      columns: the others.
+      rows: (name, column key -> one figure per seed); an empty list was not measured.
+      notes: below the table.
+    """
 
     name: str
     title: str
@@ -37,7 +49,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def markdown(self) -> str:
-        """Mean and standard deviation over the seeds."""
+        """Writes means and standard deviations over the seeds."""
         lines = [f"## {self.title}", ""]
         lines += [_line([self.first, *(column.heading for column in self.columns)]), "|---" * (len(self.columns) + 1) + "|"]
         for name, figures in self.rows:
@@ -45,7 +57,7 @@ class Table:
         return "\n".join([*lines, "", *(f"{note}\n" for note in self.notes)])
 
     def csv(self) -> str:
-        """Per figure its mean, its standard deviation (empty for a single seed) and the number of seeds."""
+        """Writes each figure's mean, standard deviation (empty for a single seed) and number of seeds."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([self.first, *(f"{c.key}{end}" for c in self.columns for end in ("", "_sd", "_seeds"))])
@@ -59,7 +71,7 @@ class Table:
         return text.getvalue()
 
     def json(self) -> dict:
-        """All figures, one per seed."""
+        """Returns all figures, one per seed."""
         rows = [{"name": name, **{key: values for key, values in figures.items()}} for name, figures in self.rows]
         return {"title": self.title, "rows": rows, "notes": list(self.notes)}
 
@@ -72,18 +84,18 @@ _AT_YOUDEN = (
     Column("auroc", "AUC"),
 )
 _PUBLISHED = Column("published_auroc", "AUC in the paper, other data")
-_ORIENTATION = "The paper's figures are of private retinal OCT; they stand here for orientation only."
+_ORIENTATION = "The paper's figures come from private retinal OCT; they are shown for orientation only."
 _YOUDEN = "Precision, sensitivity, specificity and F at the Youden index, which is chosen on these test labels as in the paper."
 
 
 def methods(outcomes: list[Outcome]) -> Table:
-    """Table 1: every method, with its cost."""
+    """Makes table 1: every method, with its cost."""
     shared = _shared_images(outcomes)
     columns = [*_AT_YOUDEN, _PUBLISHED]
     notes = [_YOUDEN, _ORIENTATION, "Training: wall-clock time of all phases, a shared GAN counted in full for each method."]
     if shared is not None:
         columns.append(Column("shared_auroc", f"AUC, the {len(shared)} images that all scored"))
-        notes.append(f"Methods that look for z image by image scored {len(shared)} of the test images, drawn at random.")
+        notes.append(f"Methods that search z for each image scored {len(shared)} of the test images, drawn at random.")
     columns += [
         Column("training_seconds", "training, s", 0),
         Column("milliseconds_per_image", "scoring, ms per image", 2),
@@ -91,11 +103,12 @@ def methods(outcomes: list[Outcome]) -> Table:
     ]
     rows = []
     for name, group in _groups(outcomes, TABLE_1):
-        figures = _youden(group) | {
+        figures: dict[str, list[float]] = {
+            **_youden(group),
             "published_auroc": _one(variants.IMAGE_AUC.get(name)),
             "training_seconds": [outcome.training_seconds for outcome in group],
             "milliseconds_per_image": [1000.0 / outcome.images_per_second for outcome in group],
-            "images": [len(outcome.table) for outcome in group][:1],
+            "images": [len(group[0].table)],
         }
         if shared is not None:
             figures["shared_auroc"] = [outcome.auroc(outcome.scores(), shared) for outcome in group]
@@ -104,7 +117,7 @@ def methods(outcomes: list[Outcome]) -> Table:
 
 
 def encoder_losses(outcomes: list[Outcome]) -> Table:
-    """Tables 2 and A1: encoder losses and bounds; ziz and izi also with the feature residual at scoring."""
+    """Makes tables 2 and A1: encoder losses and bounds; ziz and izi also with the feature residual at scoring."""
     rows = []
     for bound, names in (("tanh", TABLE_2), ("linear", TABLE_A1)):
         for name, group in _groups(outcomes, names):
@@ -112,7 +125,7 @@ def encoder_losses(outcomes: list[Outcome]) -> Table:
             auc = _one(variants.IMAGE_AUC.get(name))
             rows.append((f"{loss}, {bound}", _youden(group) | {"published_auroc": auc}))
         for name, group in _groups(outcomes, names[:2]):
-            # izi_f was trained with this kappa; its scores and theirs are then of one kind.
+            # izi_f was trained with this kappa, so its scores and theirs compare.
             kappa = _kappa(outcomes)
             loss = group[0].job.options.encoder_loss
             auc = _one(variants.IMAGE_AUC_WITH_FEATURES.get(name))
@@ -132,7 +145,7 @@ def encoder_losses(outcomes: list[Outcome]) -> Table:
 
 
 def pixels(counted: dict[str, list[dict]]) -> Table:
-    """Table B1: pixels. counted: variant -> per seed what `PixelCounts.result` says."""
+    """Makes table B1: pixels. counted: variant -> `PixelCounts.result` of each seed."""
     columns = (
         Column("sensitivity", "sensitivity"),
         Column("specificity", "specificity"),
@@ -148,7 +161,7 @@ def pixels(counted: dict[str, list[dict]]) -> Table:
 
 
 def classes(outcomes: list[Outcome]) -> Table:
-    """AUROC of every method on every class in turn, and the means over the classes."""
+    """Makes the table over classes: AUROC of every method on every class in turn, and the means over the classes."""
     protocols = list(dict.fromkeys(outcome.job.protocol for outcome in outcomes))
     names = [name for name in VARIANTS if any(outcome.job.variant.name == name for outcome in outcomes)]
     found = {
@@ -161,9 +174,10 @@ def classes(outcomes: list[Outcome]) -> Table:
         return [found[protocol, name, seed] for seed in seeds if (protocol, name, seed) in found]
 
     def mean(over: list[str], name: str) -> list[float]:
-        """Per seed; nothing where a class is missing."""
+        """Averages per seed; a seed that lacks a class is left out."""
         per_seed = [[found.get((protocol, name, seed)) for protocol in over] for seed in seeds]
-        return [float(np.mean(values)) for values in per_seed if over and None not in values]
+        complete = [[value for value in values if value is not None] for values in per_seed if None not in values]
+        return [float(np.mean(values)) for values in complete if values]
 
     rows = [(protocol, {name: figures(protocol, name) for name in names}) for protocol in protocols]
     rows.append((f"mean of {len(protocols)}", {name: mean(protocols, name) for name in names}))
@@ -183,7 +197,7 @@ def classes(outcomes: list[Outcome]) -> Table:
 
 
 def class_means(table: Table) -> dict[str, dict[str, float]]:
-    """Method -> class -> mean AUROC over the seeds, of the table that `classes` makes; without its rows of means."""
+    """Reads the table that `classes` makes: method -> class -> mean AUROC over the seeds."""
     rows = [(name.split()[-1], figures) for name, figures in table.rows if not name.startswith("mean of")]
     return {
         column.heading: {name: summary(figures[column.key])[0] for name, figures in rows if figures[column.key]}
@@ -192,7 +206,7 @@ def class_means(table: Table) -> dict[str, dict[str, float]]:
 
 
 def terms(outcomes: list[Outcome]) -> Table:
-    """f-AnoGAN's AUROC per class with the kappa of the run and the paper's 1, and by each residual alone."""
+    """Makes the table of f-AnoGAN's terms: AUROC per class with the run's kappa, with the paper's 1, and of each term alone."""
     rows = []
     for protocol in dict.fromkeys(outcome.job.protocol for outcome in outcomes):
         group = [outcome for outcome in outcomes if outcome.job.protocol == protocol and outcome.job.variant.name == "fanogan"]
@@ -223,7 +237,7 @@ def _terms(group: list[Outcome]) -> dict[str, list[float]]:
 
 
 def _per_seed(rows: list[tuple[str, dict[str, list[float]]]], key: str) -> Iterable[tuple[float, ...]]:
-    """The figures of all rows for each seed that all have."""
+    """Yields the figures of all rows, for each seed that all rows have."""
     return zip(*(figures[key] for _, figures in rows), strict=False)
 
 
@@ -236,8 +250,8 @@ def _groups(outcomes: list[Outcome], names: Iterable[str]) -> Iterable[tuple[str
 
 def _youden(group: list[Outcome], kappa: float | None = None) -> dict[str, list[float]]:
     figures = [outcome.at_youden(kappa) for outcome in group]
-    # A score no better than chance calls nothing anomalous at its best, and has no precision then.
-    return {c.key: [figure[c.key] for figure in figures if figure[c.key] is not None] for c in _AT_YOUDEN}
+    # At the Youden index of a score no better than chance, no image is anomalous, and precision is undefined.
+    return {c.key: [value for figure in figures if (value := figure[c.key]) is not None] for c in _AT_YOUDEN}
 
 
 def _kappa(outcomes: list[Outcome]) -> float:
@@ -249,19 +263,19 @@ def _one(value: float | None) -> list[float]:
 
 
 def _fewer_images(outcomes: list[Outcome]) -> dict[str, int]:
-    """Variants that scored fewer test images than others, and how many."""
+    """Maps the variants that scored fewer test images than others to that number."""
     counts = {outcome.job.variant.name: len(outcome.table) for outcome in outcomes}
     return {name: count for name, count in counts.items() if count < max(counts.values())}
 
 
 def _shared_images(outcomes: list[Outcome]) -> np.ndarray | None:
-    """Names of the images that all scored; None where all scored the same."""
+    """Names the images that all variants scored; None where all scored the same number."""
     smallest = min(outcomes, key=lambda outcome: len(outcome.table))
     return smallest.table.image if _fewer_images(outcomes) else None
 
 
 def summary(values: list[float]) -> tuple[float, float | None]:
-    """Mean and sample standard deviation; None in its place for a single value."""
+    """Computes mean and sample standard deviation; the latter is None for a single value."""
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 

@@ -1,6 +1,6 @@
-"""What the tables compare: methods, and f-AnoGAN's with other encoder losses and bounds.
+"""The variants that the tables compare: every method, and f-AnoGAN with other encoder losses and bounds.
 
-The papers' own figures, from other data, other networks and other budgets: to stand beside ours for orientation only.
+The papers' own figures are here too. They come from other data, networks and budgets, and are shown for orientation only.
 """
 
 import dataclasses
@@ -14,10 +14,14 @@ from fanogan_tf.options import Options
 class Variant:
     """One trained detector of the comparison.
 
-    name: of its run directory, and in `--methods`. title: in tables. settings: what it changes in the options.
-    gan: the variant whose GAN it stands on, "" for none. updates: from the options to how many networks one of its iterations
-    updates; None where it has f-AnoGAN's own phases, or is fitted at once. searches: whether it looks for z image by image,
-    which takes hundreds of times as long.
+    Attributes:
+      name: of its run directory, and in `--methods`.
+      title: in tables.
+      settings: the options that it sets.
+      gan: the variant whose GAN it takes; "" for none.
+      updates: options -> number of networks that one of its iterations updates; None for f-AnoGAN's own phases, and for methods
+        fitted in one go.
+      searches: whether it searches z for each image, which takes hundreds of times as long.
     """
 
     name: str
@@ -29,7 +33,7 @@ class Variant:
 
 
 def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
-    # The paper scores ziz and izi by A_R alone; the other residual is in their tables of scores all the same.
+    # The paper scores ziz and izi by A_R alone; their score tables have the feature residual too.
     by_image = {} if encoder_loss == "izi_f" else {"kappa": 0.0}
     settings = {"method": "fanogan", "encoder_loss": encoder_loss, "bound": bound, **by_image}
     return Variant(name, title, settings, gan="" if name == "fanogan" else "fanogan")
@@ -72,23 +76,29 @@ TABLE_A1 = ("ziz_linear", "izi_linear", "fanogan_linear")
 
 
 def chosen(names: list[str]) -> list[Variant]:
-    """The variants of these names, in the order that they are trained in; all for an empty list.
+    """Picks the variants of these names, in the order of training; all for an empty list.
 
     Raises:
       UserError: no such variant.
     """
     for name in names:
         if name not in VARIANTS:
-            raise UserError(f"--methods={name}: no such method; choose of {', '.join(VARIANTS)}")
+            raise UserError(f"--methods={name}: no such method; choose from {', '.join(VARIANTS)}")
     return [variant for variant in _ALL if variant.name in names or not names]
 
 
 def options_of(variant: Variant, options: Options, seed: int, searched_images: int) -> Options:
-    """The options of the variant's run.
+    """Makes the options of the variant's run.
 
     Every method gets as many network updates as f-AnoGAN's two phases together, (n_critic + 1) iterations + encoder_iterations;
-    an iteration of the autoencoder, for example, updates two networks. `searched_images`: at most so many test images, and a
-    quarter as many held-out ones, where z is looked for image by image; 0: all.
+    an iteration of the autoencoder, for example, updates two networks.
+
+    Args:
+      variant: the detector to train.
+      options: of the comparison.
+      seed: of the run.
+      searched_images: at most this many test images, and a quarter as many held-out ones, where z is searched for each image;
+        0: all.
     """
     settings = {**variant.settings, "seed": seed}
     if variant.updates:

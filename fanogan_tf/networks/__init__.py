@@ -1,1 +1,1 @@
-"""Layers and networks, no training."""
+"""Layers and networks, without their training."""

@@ -1,7 +1,7 @@
 """The networks of AnoGAN (Schlegl et al. 2017, section 3): a DCGAN (Radford et al. 2016) with 5x5 kernels on grey images.
 
-All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is of 16 bits; what goes in
-and what comes out stays float32.
+Images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the networks compute in 16 bits; their inputs and
+outputs stay float32.
 """
 
 import keras
@@ -16,23 +16,23 @@ LEAK = 0.2  # slope of the discriminator's leaky relu below 0
 
 
 def first_weights() -> keras.initializers.Initializer:
-    """N(0, 0.02), as DCGAN has it. A new one per layer: an initializer draws its seed once, when it is made."""
+    """Returns DCGAN's initializer N(0, 0.02). Each layer needs its own: an initializer draws its seed once, when it is made."""
     return keras.initializers.RandomNormal(0.0, 0.02)
 
 
 class StridedConv(layers.Layer):
     """5x5 convolution that halves the sides, then batch normalisation or, without `normed`, a bias: -> (B, H/2, W/2, filters).
 
-    folded: in inference, batch normalisation is one with the convolution before it: a scaled kernel and a bias.
+    folded: whether inference merges batch normalisation into the convolution before it: a scaled kernel and a bias.
     """
 
-    kernel_axes = (0, 1)  # How (in, out) stand in the kernel's last two axes.
+    kernel_axes = (0, 1)  # The places of (in, out) among the kernel's last two axes.
 
     def __init__(self, filters: int, normed: bool, folded: bool):
         super().__init__()
         self.filters = filters
         self.folded = folded
-        # DCGAN's own: the moving averages keep 90 %.
+        # As in DCGAN: each step, the moving averages keep 90 %.
         self.norm = BatchNormalization(momentum=0.9, epsilon=1e-5) if normed else None
 
     def build(self, input_shape):
@@ -49,7 +49,7 @@ class StridedConv(layers.Layer):
         return tf.nn.conv2d(x, kernel, strides=2, padding="SAME")
 
     def scaled(self, scale: tf.Tensor) -> tf.Tensor:
-        """The kernel, each output channel times its scale (filters,)."""
+        """Multiplies each output channel of the kernel by its scale (filters,)."""
         return self.kernel * scale
 
     def call(self, x, training=False):
@@ -65,7 +65,7 @@ class StridedConv(layers.Layer):
 
 
 class FractionallyStridedConv(StridedConv):
-    """The same the other way round, a 5x5 convolution that doubles the sides: -> (B, 2H, 2W, filters)."""
+    """`StridedConv` transposed, a 5x5 convolution that doubles the sides: -> (B, 2H, 2W, filters)."""
 
     kernel_axes = (1, 0)
 
@@ -80,8 +80,8 @@ class FractionallyStridedConv(StridedConv):
 class Generator(keras.Model):
     """G: z (B, latent_dim) -> images (B, H, W, 1) in (-1, 1).
 
-    A dense layer, then as many fractionally strided convolutions as the geometry has blocks. The maps that enter them have
-    ..., 4 dim, 2 dim, dim channels, at most 8 dim: 512-256-128-64 for 64x64 images and dim 64. What leaves the last one is the
+    A dense layer, then one fractionally strided convolution per block of the geometry. The feature maps that enter them have
+    ..., 4 dim, 2 dim, dim channels, at most 8 dim: 512-256-128-64 for 64x64 images and dim 64. The last convolution returns the
     image.
     """
 
@@ -106,7 +106,7 @@ class Discriminator(keras.Model):
     """D and its features: images (B, H, W, 1) -> (logits (B,) that an image is real, f(x) (B, n_d)), both float32.
 
     The generator's mirror image: dim, 2 dim, 4 dim, ... filters, batch normalisation after all convolutions but the first. f is
-    what the last convolution gives, behind its leaky relu (AnoGAN, section 3.1, names the last one): 4 * 4 * 8 dim values.
+    the last convolution's output after its leaky relu (the layer that AnoGAN names in section 3.1): 4 * 4 * 8 dim values.
     """
 
     def __init__(self, image_shape: tuple[int, int, int], dim: int, folded: bool = True):

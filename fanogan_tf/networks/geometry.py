@@ -1,4 +1,4 @@
-"""Which image sizes the networks can make: each side is base * 2^blocks with a base of 4 to 7."""
+"""The image sizes that the networks can make: each side is base * 2^blocks with a base of 4 to 7."""
 
 import dataclasses
 
@@ -11,25 +11,30 @@ _SIDES = sorted(base * 2**blocks for base in _BASES for blocks in _BLOCKS if bas
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """base: (height, width) of the smallest feature maps. blocks: how often they are doubled to reach the image."""
+    """The sizes of the feature maps inside a network.
+
+    Attributes:
+      base: (height, width) of the smallest feature maps.
+      blocks: the number of doublings from there to the image.
+    """
 
     base: tuple[int, int]
     blocks: int
 
     def up_filters(self, dim: int) -> list[int]:
-        """Filters before and after each up-block: ends at `dim`, doubling backwards, at most 8 * dim."""
+        """Lists the filters before and after each up-block: at most 8 * dim, halved from block to block down to `dim`."""
         return [dim * min(2**i, 8) for i in range(self.blocks, -1, -1)]
 
     def down_filters(self, dim: int) -> list[int]:
-        """Filters before and after each down-block: the mirror image of `up_filters`."""
+        """Lists the filters before and after each down-block: `up_filters` in reverse."""
         return self.up_filters(dim)[::-1]
 
 
 def geometry(height: int, width: int) -> Geometry:
-    """The feature maps' sizes for images of `height` x `width` pixels.
+    """Finds the feature maps' sizes for images of `height` x `width` pixels.
 
     Raises:
-      UserError: the networks cannot make that size; names the nearest that they can.
+      UserError: the networks cannot make that size; the message names the nearest possible one.
     """
     possible = [(high, wide) for high in _SIDES for wide in _SIDES if _blocks(high) == _blocks(wide)]
     nearest = min(possible, key=lambda size: abs(size[0] - height) + abs(size[1] - width))

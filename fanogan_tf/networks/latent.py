@@ -1,8 +1,7 @@
-"""What latent vectors are drawn from: each generator's own distribution.
+"""The latent space: its prior, its random numbers, and the bounds that keep an encoder inside it.
 
-Random numbers as a function of (seed, step): the state to save and restore is the step alone, on any number of devices.
-
-What keeps the encoder's output inside the part of the latent space that the generator was trained on (f-AnoGAN, A.2).
+Random numbers are a function of (seed, step), so a checkpoint only has to save the step, on any number of devices. A bound keeps
+the encoder's output in the part of the latent space that the generator was trained on (f-AnoGAN, section A.2).
 """
 
 import tensorflow as tf
@@ -11,7 +10,7 @@ from fanogan_tf.distributed import replicas
 
 
 def key(seed: int, *indices: int | tf.Tensor) -> tf.Tensor:
-    """A seed (2,) for tf.random.stateless_*, different for every combination of `seed` and `indices`."""
+    """Derives a seed (2,) for tf.random.stateless_*, a different one for every combination of `seed` and `indices`."""
     result = tf.constant([seed, 0], tf.int32)
     for index in indices:
         result = tf.random.experimental.stateless_fold_in(result, tf.cast(index, tf.int32))
@@ -19,11 +18,11 @@ def key(seed: int, *indices: int | tf.Tensor) -> tf.Tensor:
 
 
 def draw(prior: str, shape: tuple[int, ...] | list, seed: tf.Tensor) -> tf.Tensor:
-    """Latent vectors, as a pure function of `seed` (2,), float32.
+    """Draws latent vectors, float32, as a pure function of `seed` (2,).
 
     Args:
       prior: `normal`, z ~ N(0, I) (f-AnoGAN's WGAN), or `uniform`, each coordinate in [-1, 1] (DCGAN, AnoGAN).
-      shape: of the result; the last axis is the latent vector's.
+      shape: of the result; the last axis holds the latent vector.
     """
     if prior == "uniform":
         return replicas.drawn(tf.random.stateless_uniform, shape, seed, -1.0, 1.0)
@@ -31,15 +30,18 @@ def draw(prior: str, shape: tuple[int, ...] | list, seed: tf.Tensor) -> tf.Tenso
 
 
 def bounded(bound: str, z: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
-    """Applies a bound, coordinate by coordinate.
+    """Bounds latent vectors, coordinate by coordinate.
 
     Args:
-      bound: `linear` (none), `tanh` (the paper's: one sd of z to either side), `tanh_3` and `tanh_0.5` (tanh times that),
-        `clip_R` (cut off at +-R), `stochastic_clip` (coordinates outside [-1, 1] are redrawn uniformly inside it, Lipton and
-        Tripathi 2017).
+      bound: `linear` (no bound), `tanh` (the paper's: one standard deviation of z to either side), `tanh_3` and `tanh_0.5` (tanh
+        times that number), `clip_R` (clipped to [-R, R]), `stochastic_clip` (coordinates outside [-1, 1] are redrawn uniformly
+        inside it, Lipton and Tripathi 2017).
       z: (B, latent_dim).
-      seed: int (2,), for `stochastic_clip` in training. Without it, as in scoring, that bound cuts off at +-1: a score is no
-        roll of dice.
+      seed: int (2,), for `stochastic_clip` in training. Without it, as in scoring, that bound clips to [-1, 1], so that a score
+        is not random.
+
+    Raises:
+      ValueError: no such bound.
     """
     kind, _, number = bound.partition("_")
     if bound == "linear":

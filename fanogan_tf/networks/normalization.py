@@ -1,4 +1,4 @@
-"""The two normalisations of the residual networks."""
+"""The two normalisation layers of the networks."""
 
 import keras
 import tensorflow as tf
@@ -8,10 +8,10 @@ from fanogan_tf.distributed import replicas
 
 
 class BatchNormalization(layers.BatchNormalization):
-    """Of each channel over the batch, in generator and encoder: (B, H, W, C) -> (B, H, W, C).
+    """Normalisation of each channel over the batch, in generator and encoder: (B, H, W, C) -> (B, H, W, C).
 
-    The same function as the library's layer, by TensorFlow's fused kernel, whose sums are float32 in any precision. In training
-    on several devices, over the whole batch of all of them.
+    Computes the same function as Keras' layer, but by TensorFlow's fused kernel, whose sums are float32 in any precision. In
+    training on several devices, the batch is the one that they share.
     """
 
     def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3):
@@ -25,7 +25,7 @@ class BatchNormalization(layers.BatchNormalization):
         batch = self._normalized(x, tf.zeros(0), tf.zeros(0), is_training=True)
         count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
         self._move(self.moving_mean, batch.batch_mean)
-        # The kernel's variance is the unbiased one, which divides by count - 1.
+        # The kernel returns the unbiased variance, which divides by count - 1.
         self._move(self.moving_variance, batch.batch_variance * (count - 1.0) / count)
         return batch.y
 
@@ -55,17 +55,18 @@ class BatchNormalization(layers.BatchNormalization):
         average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
     def inference_scale_and_shift(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """In inference it is x * scale + shift per channel: both (C,) float32."""
+        """Returns the (scale, shift) per channel that inference applies, x * scale + shift: both (C,) float32."""
         scale = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
         return scale, self.beta - self.moving_mean * scale
 
 
 class LayerNormalization(layers.Layer):
-    """What the authors call layer normalisation: one mean and deviation per image, one gain and offset per channel.
+    """Layer normalisation as the authors use it: one mean and deviation per image, one gain and offset per channel.
 
-    (B, H, W, C) -> (B, H, W, C). The same function as keras.layers.GroupNormalization(groups=1), with fewer visits to the pixels:
-    what depends on images and channels alone is computed first. And with the right second derivatives, which a gradient penalty
-    needs: tf.nn.moments, which that layer uses, holds the mean fixed in the variance, which is right for first derivatives only.
+    (B, H, W, C) -> (B, H, W, C). Computes the same function as keras.layers.GroupNormalization(groups=1), but passes over the
+    pixels fewer times: whatever depends on images and channels alone is computed first. Its second derivatives, which a gradient
+    penalty needs, are exact. Keras' layer uses tf.nn.moments, which treats the mean as a constant inside the variance; that is
+    right for first derivatives only.
     """
 
     def __init__(self, epsilon: float = 1e-5, **kwargs):
@@ -88,5 +89,5 @@ class LayerNormalization(layers.Layer):
 
 
 def normalization(kind: str) -> keras.Layer:
-    """The layer for `kind`, `batch` or `layer`."""
+    """Makes the layer for `kind`, `batch` or `layer`."""
     return BatchNormalization() if kind == "batch" else LayerNormalization()

@@ -1,4 +1,4 @@
-"""In what arithmetic networks compute: float32, or 16 bits with float32 weights."""
+"""The precision that networks compute in: float32, or 16 bits with float32 weights."""
 
 import contextlib
 import functools
@@ -10,13 +10,13 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-# What /proc/cpuinfo calls bfloat16 instructions, on x86 and on ARM.
+# The names of bfloat16 instructions in /proc/cpuinfo, on x86 and on ARM.
 _BFLOAT16_FEATURES = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 @contextlib.contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Layers made inside this block compute in `precision` (`none` is float32); their variables are float32."""
+    """Makes the layers built inside this block compute in `precision` (`none` is float32); their variables are float32."""
     before = keras.mixed_precision.global_policy()
     if precision == "bfloat16":
         warn_of_slow_bfloat16()
@@ -29,7 +29,7 @@ def computing_in(precision: str) -> Iterator[None]:
 
 @functools.cache
 def warn_of_slow_bfloat16() -> None:
-    """Says once, in one line, that bfloat16 is no gain here: on a CPU that lacks it, or has it at less than float32's speed."""
+    """Warns once, in one line, if bfloat16 is slower than float32 on this CPU, because it is emulated or poorly supported."""
     if tf.config.list_physical_devices("GPU"):
         return
     speed = _matmul_seconds(tf.float32) / _matmul_seconds(tf.bfloat16)
@@ -39,15 +39,15 @@ def warn_of_slow_bfloat16() -> None:
 
 
 def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the CPU has bfloat16 instructions, as far as the system tells (Linux)."""
+    """Tells whether the CPU has bfloat16 instructions, according to the system (Linux)."""
     return cpuinfo.is_file() and not _BFLOAT16_FEATURES.isdisjoint(cpuinfo.read_text(encoding="utf-8").split())
 
 
 def _matmul_seconds(dtype: tf.DType) -> float:
-    """The best of three products of 1024 x 1024 matrices."""
+    """Times products of 1024 x 1024 matrices; the best of three."""
     matrix = tf.ones((1024, 1024), dtype)
     seconds = []
-    for _ in range(4):  # The first one sets up.
+    for _ in range(4):  # The first one includes set-up.
         start = time.perf_counter()
         tf.linalg.matmul(matrix, matrix).numpy()
         seconds.append(time.perf_counter() - start)

@@ -1,9 +1,9 @@
 """Convolutions that halve or double an image's sides, for a quarter of the multiplications.
 
-"3x3 convolution, then 2x2 mean pooling" computes four values and keeps their mean. Both are linear and treat all places alike, so
-they may change places: first the mean of each pixel and its neighbours right and below, then the convolution, only where needed:
-9 instead of 36 multiplications per output. (One 4x4 kernel that does both at once takes 16.) Doubling first is the same read
-backwards. The parameters stay the 3x3 kernels: checkpoints and initialisers know nothing of it.
+"3x3 convolution, then 2x2 mean pooling" computes four values and keeps their mean. Both are linear and treat all pixels alike, so
+their order can be swapped: first the mean of each pixel and its neighbours right and below, then the convolution where it is
+needed. That takes 9 instead of 36 multiplications per output (one 4x4 kernel that does both at once takes 16). Doubling works
+the same way in reverse. The parameters remain 3x3 kernels, so checkpoints and initialisers are not affected.
 """
 
 import functools
@@ -15,23 +15,23 @@ from keras import layers
 
 
 def he_uniform() -> keras.initializers.Initializer:
-    """He-uniform on the mean of fan in and fan out: variance 4 / (fan_in + fan_out).
+    """Returns the He-uniform initializer on the mean of fan in and fan out: variance 4 / (fan_in + fan_out).
 
-    A new one per layer: an initializer draws its seed once, when it is made, and would give layers of one shape the same weights.
+    Each layer needs its own: an initializer draws its seed once, when it is made, and gives layers of one shape equal weights.
     """
     return keras.initializers.VarianceScaling(2.0, "fan_avg", "uniform")
 
 
 def conv_mean_pool(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """3x3 convolution (zero padding) and 2x2 mean pooling: (B, H, W, in) -> (B, H/2, W/2, out), H and W even."""
+    """Convolves 3x3 (zero padding), then pools 2x2 means: (B, H, W, in) -> (B, H/2, W/2, out), H and W even."""
     means = tf.nn.avg_pool2d(tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]]), ksize=2, strides=1, padding="VALID")
     return tf.nn.conv2d(means, kernel, strides=2, padding="VALID")
 
 
 def upsample_conv(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Nearest-neighbour doubling and 3x3 convolution (zero padding): (B, H, W, in) -> (B, 2H, 2W, out)."""
-    # A transposed convolution correlates backwards, hence the flip, and keeps its kernel as (h, w, out, in). Doubling wants
-    # the sum of four neighbours, not their mean: hence the 4, which is cheapest on the kernel.
+    """Doubles the sides (nearest neighbour), then convolves 3x3 (zero padding): (B, H, W, in) -> (B, 2H, 2W, out)."""
+    # A transposed convolution correlates backwards, hence the flip, and its kernel is (h, w, out, in). Doubling needs the sum of
+    # four neighbours, not their mean, hence the 4; the kernel is the smallest tensor to multiply by it.
     flipped = 4.0 * tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     shape = tf.stack([batch, 2 * height + 1, 2 * width + 1, kernel.shape[3]])
@@ -40,24 +40,24 @@ def upsample_conv(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def plain_conv_mean_pool(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`conv_mean_pool` as the papers write it: the yardstick in tests and benchmarks."""
+    """Computes `conv_mean_pool` in the order of the papers: the yardstick in tests and benchmarks."""
     return mean_pool(tf.nn.conv2d(images, kernel, strides=1, padding="SAME"))
 
 
 def plain_upsample_conv(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`upsample_conv` as the papers write it: the yardstick in tests and benchmarks."""
+    """Computes `upsample_conv` in the order of the papers: the yardstick in tests and benchmarks."""
     return tf.nn.conv2d(upsample(images), kernel, strides=1, padding="SAME")
 
 
 def mean_pool(images: tf.Tensor) -> tf.Tensor:
-    """2x2 means: (B, H, W, C) -> (B, H/2, W/2, C)."""
+    """Pools 2x2 means: (B, H, W, C) -> (B, H/2, W/2, C)."""
     return tf.nn.avg_pool2d(images, ksize=2, strides=2, padding="VALID")
 
 
 def upsample(images: tf.Tensor) -> tf.Tensor:
-    """Nearest-neighbour doubling: (B, H, W, C) -> (B, 2H, 2W, C)."""
+    """Doubles the sides (nearest neighbour): (B, H, W, C) -> (B, 2H, 2W, C)."""
     batch, height, width = (images.shape[axis] or tf.shape(images)[axis] for axis in range(3))
-    # Going back through a mean pool spreads a quarter of each pixel over its four: the fastest kernel that doubles.
+    # The gradient of a mean pool spreads a quarter of each pixel over four. It is the fastest kernel that doubles.
     return tf.raw_ops.AvgPoolGrad(
         orig_input_shape=tf.stack([batch, 2 * height, 2 * width, images.shape[3]]),
         grad=4.0 * images,
@@ -69,14 +69,14 @@ def upsample(images: tf.Tensor) -> tf.Tensor:
 
 @functools.cache
 def _say_plain() -> None:
-    """Once, in one line."""
+    """Warns once, in one line."""
     logging.warning("feature maps of odd or unknown size: their convolutions are computed the plain, slower way")
 
 
 class Conv3x3(layers.Layer):
-    """3x3 convolution, zero padding: (B, H, W, in) -> (B, H, W, filters). Base of those that also change the size.
+    """3x3 convolution, zero padding: (B, H, W, in) -> (B, H, W, filters). Base of the convolutions that also change the size.
 
-    folded: whether the convolution may be computed together with what stands beside it.
+    folded: whether the convolution may be merged with the resampling or normalisation next to it.
     """
 
     def __init__(self, filters: int, use_bias: bool, folded: bool, **kwargs):
@@ -95,11 +95,11 @@ class Conv3x3(layers.Layer):
         self.built = True
 
     def can_fold(self, input_shape: tuple[int | None, ...]) -> bool:
-        """Whether the fast form takes maps of that shape."""
+        """Tells whether the fast form takes feature maps of that shape."""
         return True
 
     def convolve(self, images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The layer's function, without bias, for any kernel of its shape."""
+        """Applies the layer without its bias, with any kernel of its shape."""
         return tf.nn.conv2d(images, kernel, strides=1, padding="SAME")
 
     def call(self, images):
@@ -108,7 +108,7 @@ class Conv3x3(layers.Layer):
 
 
 class ConvMeanPool(Conv3x3):
-    """3x3 convolution, then 2x2 mean pooling: (B, H, W, in) -> (B, H/2, W/2, filters). Of an odd side, the last line is lost."""
+    """3x3 convolution, then 2x2 mean pooling: (B, H, W, in) -> (B, H/2, W/2, filters). An odd side loses its last line."""
 
     def can_fold(self, input_shape):
         return all(side is not None and side % 2 == 0 for side in input_shape[1:3])

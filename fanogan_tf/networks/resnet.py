@@ -1,7 +1,7 @@
 """The residual networks of f-AnoGAN (Schlegl et al. 2019, section 2; blocks after Gulrajani et al. 2017).
 
-All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is of 16 bits; what goes in
-and what comes out stays float32.
+Images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the networks compute in 16 bits; their inputs and
+outputs stay float32.
 """
 
 import keras
@@ -15,7 +15,7 @@ from fanogan_tf.networks.resampling import Conv3x3, ConvMeanPool, UpsampleConv, 
 
 
 def _normalized(conv: Conv3x3, norm: layers.Layer, x: tf.Tensor, training: bool) -> tf.Tensor:
-    """norm(conv(x)). In inference, batch normalisation is one with the convolution before it: a scaled kernel and a bias."""
+    """Computes norm(conv(x)). Inference merges batch normalisation into the convolution: a scaled kernel and a bias."""
     if not isinstance(norm, BatchNormalization):
         return norm(conv(x))
     if training or not (conv.folded and norm.built):
@@ -26,7 +26,7 @@ def _normalized(conv: Conv3x3, norm: layers.Layer, x: tf.Tensor, training: bool)
 
 
 class UpBlock(layers.Layer):
-    """(B, H, W, in) -> (B, 2H, 2W, filters)."""
+    """Residual block that doubles the sides: (B, H, W, in) -> (B, 2H, 2W, filters)."""
 
     def __init__(self, filters: int, folded: bool):
         super().__init__()
@@ -45,10 +45,12 @@ class UpBlock(layers.Layer):
 
 
 class DownBlock(layers.Layer):
-    """(B, H, W, in) -> (B, H/2, W/2, filters)."""
+    """Residual block that halves the sides: (B, H, W, in) -> (B, H/2, W/2, filters).
+
+    kind: of normalisation, `batch` or `layer`.
+    """
 
     def __init__(self, filters: int, kind: str, folded: bool):
-        """`kind` of normalisation: `batch` or `layer`."""
         super().__init__()
         self.folded = folded
         self.norm_1 = normalization(kind)
@@ -68,7 +70,7 @@ class DownBlock(layers.Layer):
 
 
 class Body(layers.Layer):
-    """What critic and encoder share: (B, H, W, 1) -> flat features (B, base height * base width * last filters)."""
+    """The layers common to critic and encoder: (B, H, W, 1) -> flat features (B, base height * base width * last filters)."""
 
     def __init__(self, image_shape: tuple[int, int, int], dim: int, kind: str, folded: bool):
         super().__init__()
@@ -119,7 +121,7 @@ class Critic(keras.Model):
 
 
 class Encoder(keras.Model):
-    """E: images (B, H, W, 1) -> z (B, latent_dim) inside its bound. `seed`: see `bounds.bounded`."""
+    """E: images (B, H, W, 1) -> z (B, latent_dim) inside its bound. `bound`, `seed`: see `latent.bounded`."""
 
     def __init__(self, image_shape: tuple[int, int, int], dim: int, latent_dim: int, bound: str = "tanh", folded: bool = True):
         super().__init__(name="encoder")

@@ -1,7 +1,4 @@
-"""The few numbers that networks are made from, kept with their weights so that both can be loaded again.
-
-The variables of networks and optimizers as TensorFlow's own.
-"""
+"""The numbers that networks are made from, saved with the weights so that a detector can be loaded again; and their variables."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,10 +13,16 @@ from fanogan_tf.networks.resnet import Encoder
 
 @dataclasses.dataclass(frozen=True)
 class NetworkSpec:
-    """Makes networks with their variables in place.
+    """A maker of networks, whose variables exist once they are made.
 
-    image_shape: (H, W, 1). dim: base width. bound: see `bounds.bounded`. folded: see `resampling`.
-    precision: `none` (float32), `bfloat16` or `float16`. network: whose generator and critic, `resnet` or `dcgan`.
+    Attributes:
+      image_shape: (H, W, 1).
+      dim: base width, of which the widths of all layers are multiples.
+      latent_dim: length of z.
+      bound: of the encoder's output, see `latent.bounded`.
+      folded: whether to merge convolutions with resampling and normalisation, see `resampling`.
+      precision: `none` (float32), `bfloat16` or `float16`.
+      network: architecture of generator and critic, `resnet` or `dcgan`.
     """
 
     image_shape: tuple[int, int, int]
@@ -32,23 +35,25 @@ class NetworkSpec:
 
     @property
     def prior(self) -> str:
-        """What the generator's z is drawn from, see `latent.draw`."""
+        """The distribution of the generator's z, see `latent.draw`."""
         return "uniform" if self.network == "dcgan" else "normal"
 
     def generator(self) -> resnet.Generator | dcgan.Generator:
+        """Makes G: z (B, latent_dim) -> images (B, H, W, 1)."""
         kind = dcgan.Generator if self.network == "dcgan" else resnet.Generator
         return self.built(lambda: kind(self.image_shape, self.dim, self.folded), (self.latent_dim,))
 
     def critic(self) -> resnet.Critic | dcgan.Discriminator:
-        """Images -> (values (B,), features (B, n))."""
+        """Makes D: images (B, H, W, 1) -> (values (B,), features (B, n))."""
         kind = dcgan.Discriminator if self.network == "dcgan" else resnet.Critic
         return self.built(lambda: kind(self.image_shape, self.dim, self.folded), self.image_shape)
 
     def encoder(self) -> Encoder:
+        """Makes E: images (B, H, W, 1) -> z (B, latent_dim)."""
         return self.built(lambda: Encoder(self.image_shape, self.dim, self.latent_dim, self.bound, self.folded), self.image_shape)
 
     def built(self, make: Callable[[], keras.Model], *input_shapes: tuple[int, ...]) -> keras.Model:
-        """The network that `make` makes, with its variables, in this precision; `input_shapes` are without the batch."""
+        """Calls `make` in this precision and builds the network's variables; `input_shapes` are without the batch."""
         with computing_in(self.precision):
             network = make()
             network(*(tf.zeros((1, *shape)) for shape in input_shapes))
@@ -56,14 +61,14 @@ class NetworkSpec:
 
 
 def tf_variables(owner) -> list[tf.Variable]:
-    """All variables of a Keras network or optimizer, in the order they were made.
+    """Lists all variables of a Keras network or optimizer as TensorFlow's own, in the order in which they were made.
 
-    Checkpoints name them one by one: of a Keras 3 model, tf.train.Checkpoint does not see the layers that are kept in a list, and
-    restores the rest without a word.
+    Checkpoints name them one by one, because tf.train.Checkpoint does not see the layers that a Keras 3 model keeps in a list: it
+    would restore the rest without a warning.
     """
     return [variable if isinstance(variable, tf.Variable) else variable.value for variable in owner.variables]
 
 
 def value_of(variable: tf.Variable) -> int | float:
-    """The value of a scalar variable; int() and float() cannot read one that is mirrored on several devices."""
+    """Reads a scalar variable, also one that is mirrored on several devices, which int() and float() cannot."""
     return tf.convert_to_tensor(variable).numpy().item()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fanogan_tf.comparison import report as comparison
+from fanogan_tf.comparison.report import report
+from fanogan_tf.comparison.runs import plan, train_and_score
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
@@ -33,9 +34,9 @@ def rows(path) -> list[dict]:
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     root = tmp_path_factory.mktemp("compared")
-    plan = comparison.plan(root, TINY, ["izi", "iterative", "critic", "pca"], 2, 20)
-    comparison.train_and_score(plan)
-    return root, plan, comparison.report(root / "report", plan)
+    jobs = plan(root, TINY, ["izi", "iterative", "critic", "pca"], 2, 20)
+    train_and_score(jobs)
+    return root, jobs, report(root / "report", jobs)
 
 
 def test_one_gan_per_seed_serves_all_and_no_more_is_trained_than_needed(compared):
@@ -49,56 +50,56 @@ def test_one_gan_per_seed_serves_all_and_no_more_is_trained_than_needed(compared
 
 def test_report_has_tables_and_figures(compared):
     root, _, said = compared
-    report = root / "report"
-    assert said == f"8 of 8 runs; report: {report / 'report.md'}"
-    first = rows(report / "table_1.csv")
+    folder = root / "report"
+    assert said == f"8 of 8 runs; report: {folder / 'report.md'}"
+    first = rows(folder / "table_1.csv")
     assert [row["method"] for row in first] == ["PCA", "A_D (critic)", "iterative"]
     assert all(0.0 <= float(row["auroc"]) <= 1.0 and row["auroc_seeds"] == "2" for row in first)
     assert {row["method"]: row["images"] for row in first}["iterative"] == "20.0"
-    assert rows(report / "table_2.csv")[0]["encoder loss, bound"] == "izi, tanh"
-    page = (report / "report.md").read_text(encoding="utf-8")
+    assert rows(folder / "table_2.csv")[0]["encoder loss, bound"] == "izi, tanh"
+    page = (folder / "report.md").read_text(encoding="utf-8")
     assert "## Table 1: methods" in page and "seeds: 0, 1" in page and "protocol: normal 0" in page
     assert "for orientation only" in page
     for name in ("roc", "scores", "restorations"):
-        assert f"![{name}]({name}.png)" in page and Image.open(report / f"{name}.png").width > 300
-    values = json.loads((report / "report.json").read_text(encoding="utf-8"))
+        assert f"![{name}]({name}.png)" in page and Image.open(folder / f"{name}.png").width > 300
+    values = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert len(values["tables"]["table_1"]["rows"][0]["auroc"]) == 2
 
 
 def test_again_trains_and_scores_nothing(compared):
-    root, plan, _ = compared
+    root, jobs, _ = compared
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
-    comparison.train_and_score(plan)
+    train_and_score(jobs)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_goes_on_where_it_was_broken_off(compared):
-    _, plan, _ = compared
-    lost = plan[0].run.scores
+    _, jobs, _ = compared
+    lost = jobs[0].run.scores
     whole = lost.read_text()
     lost.unlink()
-    comparison.train_and_score(plan)
+    train_and_score(jobs)
     assert lost.read_text() == whole
 
 
 def test_other_settings_are_refused_by_name(compared):
     root, *_ = compared
-    other = comparison.plan(root, Options(**{**TINY.__dict__, "latent_dim": 3}), ["pca"], 1, 0)
+    other = plan(root, Options(**{**TINY.__dict__, "latent_dim": 3}), ["pca"], 1, 0)
     with pytest.raises(UserError, match=r"seed_0/pca: holds another run: --latent_dim is 2 there, 3 here"):
-        comparison.train_and_score(other)
+        train_and_score(other)
 
 
 def test_tables_of_nothing(tmp_path):
     with pytest.raises(UserError, match=r"nothing trained with these settings yet; leave out --train=false"):
-        comparison.report(tmp_path / "report", comparison.plan(tmp_path, TINY, ["pca"], 1, 0))
+        report(tmp_path / "report", plan(tmp_path, TINY, ["pca"], 1, 0))
     assert not (tmp_path / "report").exists()
 
 
 def test_classes_in_turn_and_what_is_missing(tmp_path, capsys):
     options = Options(**{**TINY.__dict__, "normal_class": "0,1"})
-    comparison.train_and_score(comparison.plan(tmp_path, options, ["pca"], 1, 0))
-    comparison.train_and_score(comparison.plan(tmp_path, TINY, ["ocsvm"], 1, 0))
-    comparison.report(tmp_path / "report", comparison.plan(tmp_path, options, ["pca", "ocsvm"], 1, 0))
+    train_and_score(plan(tmp_path, options, ["pca"], 1, 0))
+    train_and_score(plan(tmp_path, TINY, ["ocsvm"], 1, 0))
+    report(tmp_path / "report", plan(tmp_path, options, ["pca", "ocsvm"], 1, 0))
     by_class = {row["class"]: row for row in rows(tmp_path / "report" / "one_class.csv")}
     assert list(by_class) == ["normal 0", "normal 1", "mean of 2"]
     mean = (float(by_class["normal 0"]["pca"]) + float(by_class["normal 1"]["pca"])) / 2
@@ -121,9 +122,9 @@ def test_masks_make_the_table_of_pixels(tmp_path, capsys):
     write("test_normal", 8, 0)
     write("test_anomalous", 8, 1)
     folder = Options(**{**TINY.__dict__, "dataset": "folder", "data_path": str(tmp_path / "images"), "image_size": "8"})
-    plan = comparison.plan(tmp_path / "runs", folder, ["pca"], 1, 0)
-    comparison.train_and_score(plan)
-    comparison.report(tmp_path / "runs" / "report", plan)
+    jobs = plan(tmp_path / "runs", folder, ["pca"], 1, 0)
+    train_and_score(jobs)
+    report(tmp_path / "runs" / "report", jobs)
     assert "table of pixels is left out" in capsys.readouterr().out
     assert not (tmp_path / "runs" / "report" / "table_b1.csv").exists()
 
@@ -132,9 +133,9 @@ def test_masks_make_the_table_of_pixels(tmp_path, capsys):
     (tmp_path / "images" / "test_masks").mkdir()
     for i in range(8):
         Image.fromarray(mask).save(tmp_path / "images" / "test_masks" / f"{i}.png")
-    plan = comparison.plan(tmp_path / "masked", folder, ["pca"], 1, 0)
-    comparison.train_and_score(plan)
-    comparison.report(tmp_path / "masked" / "report", plan)
+    jobs = plan(tmp_path / "masked", folder, ["pca"], 1, 0)
+    train_and_score(jobs)
+    report(tmp_path / "masked" / "report", jobs)
     (row,) = rows(tmp_path / "masked" / "report" / "table_b1.csv")
     assert row["method"] == "PCA" and float(row["auroc"]) > 0.9
     assert (tmp_path / "masked" / "report" / "pixel_roc.png").is_file()

@@ -1,31 +1,30 @@
 import pytest
 
-from fanogan_tf.comparison.runs import jobs
-from fanogan_tf.comparison.variants import chosen
+from fanogan_tf.comparison.runs import plan
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
 
 def planned(tmp_path, methods=("fanogan", "critic"), seeds=1, **settings):
-    return jobs(tmp_path, Options(**{"dataset": "mnist"} | settings), chosen(list(methods)), seeds, 0)
+    return plan(tmp_path, Options(**{"dataset": "mnist"} | settings), list(methods), seeds, 0)
 
 
 def test_every_class_seed_and_method_once(tmp_path):
-    plan = planned(tmp_path, seeds=2, seed=5, normal_class="all")
-    assert len(plan) == 10 * 2 * 2
-    places = [job.run.path.relative_to(tmp_path).as_posix() for job in plan]
+    jobs = planned(tmp_path, seeds=2, seed=5, normal_class="all")
+    assert len(jobs) == 10 * 2 * 2
+    places = [job.run.path.relative_to(tmp_path).as_posix() for job in jobs]
     assert len(set(places)) == len(places)
     assert places[:4] == [f"normal_0/seed_{seed}/{name}" for seed in (5, 6) for name in ("fanogan", "critic")]
-    assert places[-1] == "normal_9/seed_6/critic" and plan[-1].options.normal_class == "9" and plan[-1].options.seed == 6
-    assert str(plan[-1]) == "normal 9, seed 6, A_D (critic)"
+    assert places[-1] == "normal_9/seed_6/critic" and jobs[-1].options.normal_class == "9" and jobs[-1].options.seed == 6
+    assert str(jobs[-1]) == "normal 9, seed 6, A_D (critic)"
 
 
 def test_some_classes_and_the_opposite_protocol(tmp_path):
-    plan = planned(tmp_path, methods=["pca"], normal_class="0, 8")
-    assert [(job.protocol, job.options.normal_class) for job in plan] == [("normal 0", "0"), ("normal 8", "8")]
-    plan = planned(tmp_path, methods=["pca"], anomalous_class="all")
-    assert [job.options.anomalous_class for job in plan] == list("0123456789")
-    assert plan[3].run.path == tmp_path / "anomalous_3" / "seed_0" / "pca"
+    jobs = planned(tmp_path, methods=["pca"], normal_class="0, 8")
+    assert [(job.protocol, job.options.normal_class) for job in jobs] == [("normal 0", "0"), ("normal 8", "8")]
+    jobs = planned(tmp_path, methods=["pca"], anomalous_class="all")
+    assert [job.options.anomalous_class for job in jobs] == list("0123456789")
+    assert jobs[3].run.path == tmp_path / "anomalous_3" / "seed_0" / "pca"
 
 
 def test_a_name_with_a_slash_is_one_folder(tmp_path):

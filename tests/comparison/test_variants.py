@@ -45,5 +45,5 @@ def test_a_gan_comes_before_what_stands_on_it():
 
 def test_names():
     assert [variant.name for variant in chosen(["pca", "critic"])] == ["critic", "pca"]
-    with pytest.raises(UserError, match=r"^--methods=svm: no such method; choose of fanogan, izi"):
+    with pytest.raises(UserError, match=r"^--methods=svm: no such method; choose from fanogan, izi"):
         chosen(["pca", "svm"])

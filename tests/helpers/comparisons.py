@@ -1,17 +1,16 @@
-"""Outcomes of runs that never were: scores that part the classes more or less."""
+"""Outcomes of made-up runs, whose scores separate the classes more or less."""
 
 import dataclasses
 
 import numpy as np
 
-from fanogan_tf.comparison.runs import Outcome, jobs
-from fanogan_tf.comparison.variants import chosen
+from fanogan_tf.comparison.runs import Outcome, plan
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.options import Options
 
 
 def table(names: list[str], labels: list[int], image_residual: list[float], feature_residual: list[float], kappa: float):
-    """A score table of A = A_R + kappa A_D."""
+    """Makes a score table of A = A_R + kappa A_D."""
     residuals = np.array(image_residual, float), np.array(feature_residual, float)
     nothing = np.full(len(names), np.nan)
     score = residuals[0] + kappa * residuals[1]
@@ -29,13 +28,13 @@ def table(names: list[str], labels: list[int], image_residual: list[float], feat
 
 
 def outcomes(root, methods, tables, seeds=1, **settings) -> list[Outcome]:
-    """One outcome per job, in the order of the plan; `tables`: from the job to its table."""
-    planned = jobs(root, Options(**{"dataset": "mnist", "kappa": 10.0} | settings), chosen(methods), seeds, 0)
+    """Makes one outcome per job, in the order of the plan; `tables`: job -> its score table."""
+    planned = plan(root, Options(**{"dataset": "mnist", "kappa": 10.0} | settings), methods, seeds, 0)
     return [Outcome(job, tables(job), training_seconds=60.0 + job.seed, images_per_second=500.0) for job in planned]
 
 
 def unlabelled(one: ScoreTable) -> ScoreTable:
-    """The same with one more image, whose label is unknown."""
+    """Adds one more image, whose label is unknown."""
     wider = {}
     for field in dataclasses.fields(one):
         column = getattr(one, field.name)

@@ -13,7 +13,7 @@ def test_from_nothing_to_tables_and_tables_alone(tmp_path):
 def test_bad_input(tmp_path):
     run_dir = f"--run_dir={tmp_path / 'r'}"
     assert "--seeds=0" in fail("reproduce", *TINY, run_dir, "--seeds=0")
-    assert "--methods=magic: no such method; choose of fanogan" in fail("reproduce", *TINY, run_dir, "--methods=magic")
+    assert "--methods=magic: no such method; choose from fanogan" in fail("reproduce", *TINY, run_dir, "--methods=magic")
     assert "--train=false" in fail("reproduce", *TINY, run_dir, "--train=false")
     assert "--normal_class=12" in fail("reproduce", *TINY, run_dir, "--normal_class=12", "--methods=pca")
     assert "--strategy=multi_worker" in fail("reproduce", *TINY, run_dir, "--strategy=multi_worker")
