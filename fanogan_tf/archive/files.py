@@ -1,6 +1,6 @@
-"""An archive's files by name, wherever Beam can reach them: paths, and URLs such as gs://bucket/folder.
+"""An archive's files, wherever Beam can reach them: paths, and URLs such as gs://bucket/folder.
 
-Names are what tables show: a path as the user gave it, or the whole URL.
+A file's name is what tables show: its path as the user gave it, or its whole URL.
 """
 
 import contextlib
@@ -17,22 +17,22 @@ from fanogan_tf.errors import UserError
 
 
 def is_url(name: str) -> bool:
-    """Whether only Beam's file systems can read it."""
+    """Tells whether only Beam's file systems can read `name`."""
     return FileSystems.get_scheme(name) is not None
 
 
 def found(names: Sequence[str], volumes: bool = False) -> Iterator[str]:
-    """Every image, or every volume, below the files and folders in `names`, each once.
+    """Yields every image, or every volume, in the files and folders `names`, each once.
 
-    One after another as they are found: memory does not grow with the number of images. A URL's folder is searched for
-    images alone and for volumes of a single file.
+    They are yielded as they are found, so memory does not grow with the number of images. Below a URL, a volume must be a single
+    file.
 
     Raises:
-      UserError: a path does not exist, or there is nothing in a folder.
+      UserError: a path does not exist, or a folder has nothing to score.
     """
     paths = [Path(name) for name in names if not is_url(name)]
     if volumes:
-        from fanogan_tf.oct.dataset import named_volumes
+        from fanogan_tf.oct.dataset import named_volumes  # It brings the readers of the extra `oct`.
 
         yield from (path.as_posix() for path in named_volumes(paths))
     else:
@@ -42,7 +42,7 @@ def found(names: Sequence[str], volumes: bool = False) -> Iterator[str]:
 
 @contextlib.contextmanager
 def at_hand(name: str) -> Iterator[Path]:
-    """A path where the file or folder `name` can be read inside this block: its own, or that of a copy of the URL.
+    """Gives a path to read the file or folder `name` from inside this block: its own, or that of a copy of the URL.
 
     Raises:
       OSError: a URL that cannot be read.
@@ -65,7 +65,7 @@ def at_hand(name: str) -> Iterator[Path]:
 
 
 def _images(paths: list[Path]) -> Iterator[str]:
-    """As `ImageStream` finds them, without a list of all."""
+    """Yields what `ImageStream` finds, without making a list."""
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; check the path")
@@ -83,7 +83,7 @@ def _images(paths: list[Path]) -> Iterator[str]:
 
 
 def _apart(folders: list[Path]) -> list[Path]:
-    """The folders without those that a search of another one goes through anyway."""
+    """Drops folders that a search of another one covers."""
     kept = list(dict.fromkeys(folders))
     return [folder for folder in kept if not any(_searched(folder, other) for other in kept if other != folder)]
 
@@ -93,13 +93,15 @@ def _searched(folder: Path, other: Path) -> bool:
 
 
 def _below_urls(urls: list[str], volumes: bool) -> Iterator[str]:
-    extensions = EXTENSIONS
+    extensions: tuple[str, ...] = EXTENSIONS
     if volumes:
-        from fanogan_tf.oct.readers.find import VOLUME_EXTENSIONS as extensions
+        from fanogan_tf.oct.readers.find import VOLUME_EXTENSIONS
+
+        extensions = VOLUME_EXTENSIONS
     for url in (url.rstrip("/") for url in urls):
         try:
             whole, below = FileSystems.match([url, f"{url}/**"])
-        except (BeamIOError, ValueError) as error:  # ValueError: no file system of that name is installed.
+        except (BeamIOError, ValueError) as error:  # ValueError: no file system of that scheme is installed.
             raise UserError(f"{url}: cannot be searched ({error}); Beam reads gs:// with apache-beam[gcp]") from error
         paths = [file.path for file in whole.metadata_list] or [
             file.path for file in below.metadata_list if _visible(file.path.removeprefix(url), extensions)

@@ -1,8 +1,7 @@
-"""Tables in shards: CSV as `scripts/score.py` writes it, or Parquet. Beam writes each shard under another name and renames it.
+"""The output of archive scoring: a folder of table shards, which appears complete or not at all.
 
-In the rows that come here, what may hold a file's name is a JSON string: Beam's own coders refuse names that are no UTF-8.
-
-The folder that an archive's scores go to: it appears with all that belongs into it, or not at all.
+Shards are CSV, as `score` writes it, or Parquet. Beam writes each shard under a temporary name and renames it. In the rows, a
+string that may hold a file's name is JSON, because Beam's coders refuse names that are not UTF-8.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ from fanogan_tf.detection import score_table
 from fanogan_tf.errors import UserError
 from fanogan_tf.oct import volume_scores
 
-_ROWS_AT_ONCE = 1_000  # Held in memory for Parquet, whose columns are written in groups of rows.
+_ROWS_AT_ONCE = 1_000  # Size of the row groups that Parquet is written in; one is held in memory.
 _TYPES = {
     **dict.fromkeys(("image", "class", "volume", "eye"), pyarrow.string()),
     **dict.fromkeys(("label", "anomalous"), pyarrow.int8()),
@@ -40,7 +39,12 @@ _TYPES = {
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """columns: their names, in order. as_fields: a row as CSV has it."""
+    """A table's columns.
+
+    Attributes:
+      columns: their names, in order.
+      as_fields: row -> its fields in CSV.
+    """
 
     columns: tuple[str, ...]
     as_fields: Callable[[dict], dict]
@@ -53,7 +57,7 @@ _JSON = ("image", "volume", "reason")
 
 
 class CsvSink(FileBasedSink):
-    """Shards `PREFIX-00000-of-00009.csv`. Names of files keep bytes that are no UTF-8."""
+    """CSV shards `PREFIX-00000-of-00009.csv`. File names keep bytes that are not UTF-8."""
 
     def __init__(self, prefix: str, table: Table, **options):
         super().__init__(prefix, BytesCoder(), file_name_suffix=".csv", **options)
@@ -73,7 +77,7 @@ class CsvSink(FileBasedSink):
 
 
 class ParquetSink(FileBasedSink):
-    """Shards `PREFIX-00000-of-00009.parquet`. What CSV leaves empty is null; bytes that are no UTF-8 become `\\xNN`."""
+    """Parquet shards `PREFIX-00000-of-00009.parquet`. Empty CSV fields are null; bytes that are not UTF-8 become `\\xNN`."""
 
     def __init__(self, prefix: str, table: Table, **options):
         super().__init__(prefix, BytesCoder(), file_name_suffix=".parquet", **options)
@@ -119,7 +123,7 @@ class _ParquetShard:
         self._rows = []
 
 
-def _value(name: str, value: object) -> object:
+def _value(name: str, value: str | bool | int | float) -> str | int | float | None:
     if isinstance(value, str):
         return os.fsencode(value).decode("utf-8", "backslashreplace")
     if isinstance(value, bool):
@@ -132,9 +136,14 @@ _COUNTS = "counts"
 
 
 class Output:
-    """The folder while it is being filled, for every worker to write into.
+    """The output folder while workers write into it.
 
-    path: where shards go. work: what is gone in the end. progress: on this machine, for `archive_progress`.
+    Attributes:
+      path: the folder of the shards.
+      work: a folder below it that `finish` deletes.
+      progress: a folder on this machine, for `workers.Ticker`.
+      list: the file that lists the names of all files to score.
+      counts_file: the file of the pipeline's counts.
     """
 
     def __init__(self, path: str, progress: Path):
@@ -145,22 +154,22 @@ class Output:
         self.counts_file = f"{self.work}/{_COUNTS}"
 
     def write_list(self, names: Iterable[str]) -> int:
-        """Writes one name per line for the workers to read; returns their number."""
+        """Writes the names into `list`, one per line; returns their number."""
         FileSystems.mkdirs(self.work)
         count = 0
         with FileSystems.create(self.list) as file:
-            for count, name in enumerate(names, 1):  # noqa: B007 - wanted behind the loop
+            for count, name in enumerate(names, 1):  # noqa: B007 - used after the loop
                 file.write(json.dumps(name).encode("ascii") + b"\n")
         return count
 
     def counts(self) -> dict[str, int]:
-        """What the pipeline counted: lines of a name and a number."""
+        """Reads what the pipeline counted: name -> number."""
         with FileSystems.open(self.counts_file) as file:
             lines = file.read().decode("ascii").splitlines()
         return {name: int(number) for name, number in (line.split() for line in lines)}
 
     def finish(self, summary: dict) -> None:
-        """Clears up, and writes the summary, last of all."""
+        """Deletes `work`, then writes `summary.json`, the last file of the output."""
         FileSystems.delete([self.work])
         with FileSystems.create(f"{self.path}/summary.json", mime_type="application/json") as file:
             file.write(json.dumps(summary, indent=1).encode() + b"\n")
@@ -168,13 +177,15 @@ class Output:
 
 @contextlib.contextmanager
 def opened(output: str) -> Iterator[Output]:
-    """A folder under another name, which becomes `output` when the block ends without error; a URL is written to directly.
+    """Opens a temporary folder that becomes `output` when the block ends without an error.
+
+    Object stores cannot rename folders. Output at a URL is written in place, and complete once `summary.json` exists.
 
     Raises:
-      UserError: there is something already, or it cannot be written.
+      UserError: `output` exists already, or cannot be written.
     """
     if not output:
-        raise UserError("--output: say which folder to make for the scores")
+        raise UserError("--output: name the folder to make for the scores")
     with contextlib.ExitStack() as stack:
         if is_url(output):
             path = output.rstrip("/")

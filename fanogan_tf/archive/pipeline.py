@@ -1,8 +1,6 @@
-"""Archives too large for one machine, or for one's patience: scored by an exported model on Apache Beam.
+"""The Apache Beam pipeline that scores an archive by an exported model, on one machine or many.
 
-Between the steps of the pipeline names are JSON strings: plain ASCII, whatever bytes a file's name has.
-
-RunInference's handler of our SavedModels. Beam's own handlers of TensorFlow models do not load those that Keras 3 exports.
+Between its steps, file names are JSON strings: plain ASCII, whatever bytes a name has.
 """
 
 import contextlib
@@ -34,24 +32,25 @@ from fanogan_tf.serving import model_card, saved_model
 from fanogan_tf.serving.saved_model import ServedDetector
 
 _ROWS_PER_SHARD = 100_000
-# Bytes of the list of files that are one piece of work: a hundred images, one volume.
+# Bytes of the list of files that make one bundle of work: about a hundred images, or one volume.
 _IMAGES_PIECE, _VOLUMES_PIECE = 8192, 64
 _UNKNOWN = {"label": -1, "class": "", **dict.fromkeys(TERMS, math.nan)}
 
 
 class SavedModelHandler(ModelHandler[np.ndarray, dict, ServedDetector]):
-    """Scores images (H, W) uint16, `batch_size` at once but for the last ones.
+    """RunInference's handler of our SavedModels: images (H, W) uint16 -> score, probability, anomalous and the method's terms.
 
-    Each becomes what a row of `score_table` says of it: score, probability, anomalous and the terms that the method has.
+    Beam's own TensorFlow handlers cannot load models that Keras 3 exports.
+
+    folder: path or URL of an export folder, or of one of its versions. batch_size: of all batches but the last.
     """
 
     def __init__(self, folder: str, batch_size: int):
-        """folder: path or URL of an export folder, or of one of its versions."""
         super().__init__(min_batch_size=batch_size, max_batch_size=batch_size)
         self._folder = folder
 
     def load_model(self) -> ServedDetector:
-        """Once per worker process. Raises UserError: there is no model of ours."""
+        """Loads the model, once per worker process. Raises UserError: it is not a model of this project."""
         with at_hand(self._folder) as path:
             return saved_model.load(Path(path))
 
@@ -75,21 +74,22 @@ def score_archive(
     given: frozenset[str],
     beam_flags: Sequence[str],
 ) -> str:
-    """Scores files and folders into a new folder; returns the line that sums it up.
+    """Scores files and folders into a new folder; returns a line that sums it up.
 
-    The new folder has shards `scores-*`, for a model of OCT volumes `volumes-*` beside those of the patches, `unreadable.csv` and
-    `summary.json`. It appears once everything is in it; where `output` is a URL, `summary.json` comes last.
+    The new folder has shards `scores-*`, `unreadable.csv` and `summary.json`. For a model of OCT volumes, `scores-*` has the
+    patches, and `volumes-*` the volumes. The folder appears complete; at a URL, it is complete once `summary.json` exists.
 
     Args:
-      folder: of an exported model.
-      images: files and folders. They, `folder` and `output` are paths, or URLs that Beam knows.
+      folder: of an exported model; it, `images` and `output` are paths, or URLs that Beam knows.
+      images: files and folders.
+      output: the new folder.
       file_format: csv or parquet.
       options, given: see `options.from_flags`.
       beam_flags: of Beam's runner.
 
     Raises:
-      UserError: a flag that is none, no model of ours or one that was exported with other options, nothing to score, an output
-        that is there already or cannot be written, or a worker that died.
+      UserError: an unknown flag, not a model of this project or one exported with other options, nothing to score, an output that
+        exists already or cannot be written, or a worker that died.
     """
     start = time.perf_counter()
     beam_options = pipeline_options(beam_flags)
@@ -118,7 +118,7 @@ def score_archive(
 
 
 def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
-    """Beam's options. Raises UserError: one that neither this project nor Beam knows, or a value that Beam refuses."""
+    """Parses Beam's flags. Raises UserError: a flag that neither this project nor Beam knows, or a value that Beam refuses."""
     flags = list(flags)
     if not any(flag.startswith("--runner") for flag in flags):
         flags.append("--runner=DirectRunner")
@@ -130,21 +130,21 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
     except SystemExit as error:
         reason = complaint.getvalue().strip().rpartition("error: ")[2]
         raise UserError(f"Beam's flags: {reason}; every one is a --flag=value") from error
-    # Other runners have flags that only their job servers know.
+    # Flags of other runners may be known to their job servers only.
     if _is_direct(options):
         unknown = options.get_all_options(retain_unknown_options=True).keys() - known.keys()
         if unknown:
-            raise UserError(f"--{sorted(unknown)[0]}: no flag of this script, nor of Beam; see --help")
+            raise UserError(f"--{sorted(unknown)[0]}: neither a flag of this command nor of Beam; see --help")
     _quiet(options)
-    # Has no other effect here: without it, Beam's DirectRunner hands over to its Prism, and that downloads a program.
+    # Keeps Beam's DirectRunner from handing over to its Prism runner, which downloads a program. It has no other effect here.
     options.view_as(TypeOptions).allow_unsafe_triggers = True
     return options
 
 
 def _quiet(options: PipelineOptions) -> None:
-    """Leaves the screen to the progress bar, where there is one; other runners tell of themselves by logging.
+    """Silences DirectRunner's logging, which would break the progress bar; other runners log at level INFO.
 
-    Nothing gets lost by it: what DirectRunner logs as an error, it raises as well.
+    No error is lost: DirectRunner raises every error that it logs.
     """
     level = "CRITICAL" if _is_direct(options) else "INFO"
     logging.getLogger().setLevel(level)
@@ -163,7 +163,7 @@ def lay(
     handler: SavedModelHandler,
     file_format: str,
 ) -> None:
-    """Lays the pipeline from `made.list` to tables and counts in `made`."""
+    """Builds the pipeline that reads `made.list` and writes tables and counts into `made`."""
     of_volumes = isinstance(reader, ReadVolumes)
     sink = tables.SINKS[file_format]
     names = (
@@ -190,7 +190,7 @@ def lay(
 
 
 def _row(name: str, measured: dict) -> dict:
-    """A row of `score_table`, the name still as JSON."""
+    """Makes a row of `score_table`, its name still as JSON."""
     return {"image": name, **_UNKNOWN, **measured}
 
 

@@ -1,6 +1,7 @@
-"""From a file's name to the images that are scored, with the project's own readers."""
+"""The readers of an archive: from a file's name to the images to score."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,17 +19,19 @@ from fanogan_tf.oct.volume_scores import facts
 from fanogan_tf.options import Options
 
 UNREADABLE, VOLUMES = "unreadable", "volumes"
-_FLAG = "; mend it, or give --skip_unreadable"  # Here they always are.
+# The remedy at the end of a reader's message. An archive always skips unreadable files.
+_REMEDY = re.compile(r"; \w+ it, or give --skip_unreadable$")
 
 
 class ReadImages(beam.DoFn):
-    """A name -> (name, (H, W) uint16), resized to `size` = (height, width). Names are JSON strings.
+    """Reader of images: name -> (name, (H, W) uint16), resized. Names are JSON strings.
 
-    What cannot be read becomes a row of image and reason, as `archive_tables` takes it, in the output UNREADABLE.
+    A file that cannot be read becomes a row of `output.UNREADABLE` in the pipeline's output UNREADABLE.
+
+    size: (height, width). on_file: called after each file.
     """
 
     def __init__(self, size: tuple[int, int], on_file: Callable[[], None]):
-        """on_file: called after each file."""
         self._size = size
         self._on_file = on_file
 
@@ -41,14 +44,15 @@ class ReadImages(beam.DoFn):
 
 
 class ReadVolumes(beam.DoFn):
-    """A name -> (name#B-scan@top,left, (H, W) uint16) for each patch of the volume's grid. Names are JSON strings.
+    """Reader of volumes: name -> (name#B-scan@top,left, (H, W) uint16) for each patch of its grid. Names are JSON strings.
 
-    The output VOLUMES has what `volume_scores.facts` knows of each volume, UNREADABLE is as for images. Prepared volumes are not
-    kept: an archive is scored once.
+    The pipeline's output VOLUMES has each volume's `volume_scores.facts`; UNREADABLE is as for images. Prepared volumes are not
+    cached, as an archive is scored once.
+
+    options: of the run that the model comes from. on_file: called after each file.
     """
 
     def __init__(self, options: Options, on_file: Callable[[], None]):
-        """options: of the run that the model is from. on_file: called after each file."""
         self._options = options
         self._on_file = on_file
 
@@ -65,12 +69,12 @@ class ReadVolumes(beam.DoFn):
 
 
 def _or_reason(name: str, read: Callable[[str, Path], Iterator]) -> list:
-    """What `read` yields, or why it cannot: a file is scored as a whole or not at all."""
+    """Lists what `read` yields, or the reason why it cannot. A file is scored as a whole or not at all."""
     try:
         with at_hand(name) as path:
             return list(read(name, path))
     except UserError as error:
-        reason = str(error).removeprefix(f"{path}: ").removeprefix(f"{name}: ").removesuffix(_FLAG)
-    except Exception as error:  # One file in a million that a reader stumbles over must not end the run; the reason is kept.
+        reason = _REMEDY.sub("", str(error)).removeprefix(f"{path}: ").removeprefix(f"{name}: ")
+    except Exception as error:  # One broken file in a million must not end the run; the reason is kept.
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return [beam.pvalue.TaggedOutput(UNREADABLE, {"image": json.dumps(name), "reason": json.dumps(reason)})]

@@ -1,4 +1,4 @@
-"""From the patches of volumes, wherever they were scored, to one row per volume."""
+"""The rows of volumes, combined from their patches, which any worker may have scored."""
 
 import json
 
@@ -8,7 +8,7 @@ from fanogan_tf.oct.volume_scores import Tally, volume_of
 
 
 class VolumeRows(beam.PTransform):
-    """(rows of `score_table`, what `volume_scores.facts` knows of the volumes) -> rows of `volume_scores`."""
+    """Transform of (rows of `score_table`, `volume_scores.facts` of the volumes) into rows of `volume_scores`."""
 
     def expand(self, rows_and_facts: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         rows, known = rows_and_facts
@@ -18,7 +18,7 @@ class VolumeRows(beam.PTransform):
 
 
 class _OneRow(beam.CombineFn):
-    """Accumulates (tally of the patches, the facts or {})."""
+    """Combiner whose accumulator is (tally of the patches, the volume's facts or {})."""
 
     def create_accumulator(self) -> tuple[Tally, dict]:
         return Tally(), {}

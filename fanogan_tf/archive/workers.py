@@ -1,6 +1,7 @@
-"""The end of worker processes. If one is killed before it has begun to work, Beam waits for it for ever.
+"""The worker processes of Beam's DirectRunner: their end and their progress.
 
-How far the workers are, told across processes of one machine by files that grow one byte per scored file.
+Beam waits for ever for a worker that is killed before it starts to work; `watched` ends the run instead. Workers report progress
+through files that grow by one byte per scored file: `Ticker` writes them, `shown` shows them.
 """
 
 import contextlib
@@ -18,26 +19,26 @@ from tqdm import tqdm
 
 from fanogan_tf.errors import UserError
 
-_BEAMS_THREAD = "run_worker"  # It starts a worker, waits for its end, and raises if that was not a good one.
+_BEAMS_THREAD = "run_worker"  # It starts a worker, waits for it, and raises if the worker failed.
 _BEAMS_WORKER = b"apache_beam.runners.worker.sdk_worker_main"
 
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    """While the main thread is in this block, it is called back when a worker dies or on Ctrl-C, and the other workers are ended.
+    """Ends this block, which the main thread runs, and all other workers as soon as a worker dies or on Ctrl-C.
 
-    They are found on Linux; elsewhere they may keep one waiting.
+    Workers are found on Linux only; elsewhere the block may wait for them.
 
     Raises:
       UserError: a worker died.
     """
-    ended = None
+    ended: BaseException | None = None
 
     def told(arguments: threading.ExceptHookArgs) -> None:
         if arguments.thread is not None and arguments.thread.name == _BEAMS_THREAD:
             if ended is None:
-                os.kill(os.getpid(), signal.SIGUSR1)  # Its handler runs in the main thread, whatever that is waiting for.
-        elif not issubclass(arguments.exc_type, grpc.RpcError):  # Nobody at the other end: what follows from a death.
+                os.kill(os.getpid(), signal.SIGUSR1)  # Its handler runs in the main thread, even while that waits.
+        elif not issubclass(arguments.exc_type, grpc.RpcError):  # A lost connection only follows from a death.
             kept_hook(arguments)
 
     def end(number: int, _) -> None:
@@ -50,15 +51,15 @@ def watched() -> Iterator[None]:
             raise ended
 
     kept_hook, threading.excepthook = threading.excepthook, told
-    # In the background of a shell, Ctrl-C is for others.
+    # A shell makes its background processes ignore Ctrl-C; keep it so.
     numbers = [signal.SIGUSR1] if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else [signal.SIGUSR1, signal.SIGINT]
     kept_handlers = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     except Exception as error:
-        if ended not in (None, error):  # Beam makes other errors of it.
+        if ended is not None and ended is not error:  # Beam has wrapped the error in another one.
             raise ended from error
-        if "Channel closed" in str(error):  # Beam saw it first.
+        if "Channel closed" in str(error):  # Beam noticed the death first.
             raise _died() from error
         raise
     finally:
@@ -72,27 +73,30 @@ def _died() -> UserError:
 
 
 def _workers_of(pid: int) -> list[int]:
-    """Beam's workers among what the process `pid` has started, and what that has started."""
+    """Finds Beam's workers among the descendants of the process `pid`."""
     parents, commands = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # It has ended meanwhile.
+        with contextlib.suppress(OSError):  # It has ended in the meantime.
             parents[int(folder.name)] = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
             commands[int(folder.name)] = (folder / "cmdline").read_bytes()
-    below, generation = set(), {pid}
+    below: set[int] = set()
+    generation = {pid}
     while generation:
         generation = {child for child, parent in parents.items() if parent in generation} - below
         below |= generation
     return [process for process in below if _BEAMS_WORKER in commands.get(process, b"")]
 
 
-_SECONDS = 0.5  # Between two looks, and between two words of a worker.
+_SECONDS = 0.5  # Between two reports of a worker, and between two updates of the bar.
 
 
 class Ticker:
-    """Call it after each file. A copy in another process tells for itself."""
+    """A counter to call after each file. Pickled into another process, it counts there by itself.
+
+    folder: of the counts, on this machine; "" to count nothing.
+    """
 
     def __init__(self, folder: str):
-        """folder: where to tell, on this machine; "" tells nobody."""
         self._folder = folder
         self._path = Path(folder, uuid.uuid4().hex)
         self._untold = 0
@@ -111,15 +115,15 @@ class Ticker:
 
 
 def counted(folder: Path) -> int:
-    """How many files the tickers of `folder` have told of."""
+    """Counts the files that the tickers of `folder` have reported."""
     return sum(path.stat().st_size for path in folder.glob("*"))
 
 
 @contextlib.contextmanager
 def shown(folder: Path, total: int, unit: str) -> Iterator[None]:
-    """A progress bar of what the tickers of `folder` tell, as long as the block runs."""
+    """Shows the progress that the tickers of `folder` report, as long as the block runs."""
     done = threading.Event()
-    interval = 0.1 if sys.stderr.isatty() else 20.0  # In a log file a line now and then is enough.
+    interval = 0.1 if sys.stderr.isatty() else 20.0  # A log file needs a line now and then only.
     with tqdm(total=total, desc="scoring", unit=unit, mininterval=interval) as bar:
 
         def look() -> None:

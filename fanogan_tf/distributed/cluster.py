@@ -1,7 +1,7 @@
-"""The processes that train one run together, as the environment variable TF_CONFIG tells them. Without it, there is one.
+"""The processes that train one run together, as listed in the environment variable TF_CONFIG; without it, one process.
 
-TF_CONFIG is TensorFlow's: {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}, the same in each
-but for the index. The first worker is the chief: it alone writes the run directory.
+TF_CONFIG is TensorFlow's: {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}. It is the same for
+all workers except for the index. The first worker is the chief, and only the chief writes the run directory.
 """
 
 import json
@@ -11,21 +11,21 @@ from fanogan_tf.errors import UserError
 
 
 def workers() -> int:
-    """How many there are.
+    """Counts the processes.
 
     Raises:
-      UserError: TF_CONFIG is set and not as above.
+      UserError: TF_CONFIG is set, but not in the form above.
     """
     return _workers_and_index()[0]
 
 
 def index() -> int:
-    """Which of them this process is, from 0. Raises what `workers` raises."""
+    """Returns the index of this process, from 0. Raises the errors of `workers`."""
     return _workers_and_index()[1]
 
 
 def is_chief() -> bool:
-    """Whether this process writes the run directory. Raises what `workers` raises."""
+    """Tells whether this process writes the run directory. Raises the errors of `workers`."""
     return index() == 0
 
 
@@ -43,5 +43,5 @@ def _workers_and_index() -> tuple[int, int]:
         if list(cluster) != ["worker"] or task["type"] != "worker" or number not in range(count):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"TF_CONFIG={text}: must be of the form {form}, the index one of the workers'") from error
+        raise UserError(f"TF_CONFIG={text}: must be of the form {form}, with the index of a worker") from error
     return count, number

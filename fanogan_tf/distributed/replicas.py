@@ -1,6 +1,6 @@
-"""What a network does together with its copies on other devices, in a distributed training step. On one device, nothing.
+"""The operations that replicas of a network share in a distributed training step. On one device, they do nothing special.
 
-A replica is such a copy. All have the same weights, and equal shares of each batch.
+A replica is a copy of the networks on one device. All replicas have the same weights and equal shares of every batch.
 """
 
 from collections.abc import Callable
@@ -9,20 +9,25 @@ import tensorflow as tf
 
 
 def count() -> int:
-    """How many replicas compute this step together; 1 without distribution, and outside of a step."""
+    """Counts the replicas that compute this step together; 1 without distribution and outside a step."""
     context = tf.distribute.get_replica_context()
     return context.num_replicas_in_sync if context else 1
 
 
 def mean(values):
-    """The mean over all replicas of a tensor or a structure of tensors. Gradients flow back to all replicas."""
+    """Averages a tensor, or a structure of tensors, over all replicas. Gradients flow back to all of them."""
     return values if count() == 1 else tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
 
 
 def drawn(draw: Callable[..., tf.Tensor], shape: tuple | list, *arguments, **settings) -> tf.Tensor:
-    """draw(shape, *arguments, **settings), where `draw` is a tf.random.stateless_* and `shape` begins with the images here.
+    """Calls draw(shape, *arguments, **settings) and returns this replica's rows.
 
-    Drawn for the whole batch, of which this replica takes its own rows: the same numbers on any number of devices.
+    Numbers are drawn for the whole batch, so they are the same on any number of devices.
+
+    Args:
+      draw: a tf.random.stateless_* function.
+      shape: of the result; it begins with the number of images on this replica.
+      arguments, settings: further arguments of `draw`.
     """
     if count() == 1:
         return draw(shape, *arguments, **settings)
@@ -32,9 +37,9 @@ def drawn(draw: Callable[..., tf.Tensor], shape: tuple | list, *arguments, **set
 
 
 def repeated(times: int, update: Callable[[tf.Tensor], dict[str, tf.Tensor]], names: tuple[str, ...]) -> dict[str, tf.Tensor]:
-    """Calls update(0), update(1), ... in a row; returns what the last one does, scalars by `names`.
+    """Calls update(0), ..., update(times - 1) in turn; returns the last one's scalars, whose names are `names`.
 
-    A loop in the graph: unrolled, the update would be traced and optimised `times` times.
+    The loop is part of the graph. Unrolled, the update would be traced and optimised `times` times.
     """
     nothing = dict.fromkeys(names, 0.0)
 
@@ -50,7 +55,7 @@ def repeated(times: int, update: Callable[[tf.Tensor], dict[str, tf.Tensor]], na
 
 
 def cond(predicate: tf.Tensor, then: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]) -> tf.Tensor:
-    """tf.cond, of scalars; `predicate` must be the same in all replicas."""
+    """Branches as tf.cond does, to scalars; `predicate` must be the same in all replicas."""
     if count() == 1:
         return tf.cond(predicate, then, otherwise)
 
@@ -62,14 +67,15 @@ def cond(predicate: tf.Tensor, then: Callable[[], tf.Tensor], otherwise: Callabl
 
 
 def _as_one(function: Callable, *arguments):
-    """function(strategy, *what all replicas have in place of arguments), called once for all of them.
+    """Calls function(strategy, *arguments of all replicas) once for all replicas.
 
-    Inside of a loop or branch of their own replicas cannot meet, so they part inside of a common one: `_in_each`.
+    Replicas cannot synchronise inside per-replica control flow. So loops and branches run here, in the cross-replica context, and
+    `_in_each` enters the replicas from there.
     """
     return tf.distribute.get_replica_context().merge_call(function, args=arguments)
 
 
 def _in_each(strategy: tf.distribute.Strategy, functions, *arguments):
-    """Calls each replica's own one of `functions`; returns the means of their scalars over the replicas of this process."""
+    """Calls each replica's function; returns the means of their scalars over the replicas of this process."""
     values = strategy.extended.call_for_each_replica(lambda function: function(*arguments), args=(functions,))
     return tf.nest.map_structure(lambda value: tf.reduce_mean(strategy.experimental_local_results(value)), values)

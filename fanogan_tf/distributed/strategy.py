@@ -1,4 +1,4 @@
-"""Training on several devices: each computes its share of every batch, and all take the step that one device would take."""
+"""Training on several devices: each computes its share of every batch, and together they take the step that one would take."""
 
 import contextlib
 import functools
@@ -13,22 +13,22 @@ _WORKER_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.Ca
 
 
 class _Workers(tf.distribute.MultiWorkerMirroredStrategy):
-    """Keras' `fit` asks for the mean of the logs over their first axis as well, and they are scalars."""
+    """A strategy for Keras' `fit`, which also averages the logs over their first axis, although they are scalars."""
 
     def reduce(self, reduce_op, value, axis):
         return super().reduce(reduce_op, value, axis=None)
 
 
 def make_strategy(name: str, cpus: int = 1) -> tf.distribute.Strategy:
-    """The devices to train on. To be called before TensorFlow computes anything.
+    """Sets up the devices to train on. Call it before TensorFlow computes anything.
 
     Args:
-      name: `none`; `mirrored`, all GPUs of this machine, or all CPUs where it has none; `multi_worker`, this and the other
-        processes of TF_CONFIG, for all of which it waits.
-      cpus: devices to make of the CPU.
+      name: `none`; `mirrored`, all GPUs of this machine, or all CPU devices if it has no GPU; `multi_worker`, all processes of
+        TF_CONFIG, and the call waits for them.
+      cpus: number of devices to split the CPU into.
 
     Raises:
-      UserError: TF_CONFIG and `name` do not go together.
+      UserError: TF_CONFIG and `name` contradict each other.
     """
     workers = cluster.workers()
     if name == "multi_worker" and workers == 1:
@@ -58,7 +58,10 @@ def check(strategy: tf.distribute.Strategy, batch_size: int, jit_compile: bool) 
 def distributed(
     batches: tf.data.Dataset, turns: int, strategy: tf.distribute.Strategy
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """`batches` of images (turns * B, H, W, C), each shared out: to every replica an equal part of each of the `turns`."""
+    """Splits batches of images (turns * B, H, W, C) evenly across replicas.
+
+    turns: number of sub-batches per training step; each is split evenly across replicas.
+    """
     count = strategy.num_replicas_in_sync
     if count == 1:
         return batches
@@ -76,7 +79,7 @@ def distributed(
 
 
 def everyones(value: int, strategy: tf.distribute.Strategy) -> list[int]:
-    """The `value` of every process that trains; waits for all of them."""
+    """Gathers the `value` of every process that trains; waits for all of them."""
     if cluster.workers() == 1:
         return [value]
     return _gathering(strategy)(tf.constant([value])).numpy().tolist()
@@ -88,21 +91,21 @@ def _gathering(strategy: tf.distribute.Strategy) -> tf.types.experimental.Polymo
 
 
 def meet(strategy: tf.distribute.Strategy, well: bool = True) -> None:
-    """Waits for all workers. Raises UserError in each if one of them is not `well`."""
+    """Waits for all workers. Raises UserError in every worker if one of them is not `well`."""
     if not all(everyones(int(well), strategy)):
-        raise UserError("another worker has stopped; what it says is the reason")
+        raise UserError("another worker has stopped; its message says why")
 
 
 @contextlib.contextmanager
 def chief_first(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """The other workers go through the block after the chief, and find what it wrote. An error in one ends all."""
+    """Runs the block in the chief first, then in the other workers, which find what it wrote. An error in one ends all."""
     chief = cluster.is_chief()
     if not chief:
         meet(strategy)
     try:
         yield
     except BaseException:
-        with contextlib.suppress(UserError):  # What went wrong here is the reason to tell.
+        with contextlib.suppress(UserError):  # Report the error of this worker, not that of the meeting.
             meet(strategy, well=False)
         raise
     for _ in range(2 if chief else 1):
@@ -111,10 +114,10 @@ def chief_first(strategy: tf.distribute.Strategy) -> Iterator[None]:
 
 @contextlib.contextmanager
 def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """What is made inside is on all devices; no worker leaves before the others.
+    """Places variables made inside the block on all devices; no worker leaves it before the others.
 
     Raises:
-      UserError: another worker is gone.
+      UserError: another worker is lost.
     """
     try:
         with strategy.scope():
@@ -124,5 +127,5 @@ def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
         if cluster.workers() == 1:
             raise
         raise UserError(
-            "another worker is gone; run the same command in all of them again: training goes on from the last checkpoint"
+            "another worker is lost; run the same command again in all of them: training resumes from the last checkpoint"
         ) from error

@@ -184,7 +184,7 @@ def test_no_model_of_ours(images, tmp_path):
 
 
 def test_flags_that_nobody_knows():
-    with pytest.raises(UserError, match=r"--ouput: no flag of this script, nor of Beam"):
+    with pytest.raises(UserError, match=r"--ouput: neither a flag of this command nor of Beam"):
         pipeline.pipeline_options(["--ouput=x"])
     with pytest.raises(UserError, match=r"Beam's flags: argument --direct_num_workers: invalid int value: 'x'"):
         pipeline.pipeline_options(["--direct_num_workers=x"])

@@ -220,7 +220,10 @@ def test_a_lost_worker_is_told(as_worker):
     with pytest.raises(tf.errors.UnavailableError), distribution.together(alone):
         raise error
     as_worker(1)
-    with pytest.raises(UserError, match=r"^another worker is gone; run the same command in all"), distribution.together(alone):
+    with (
+        pytest.raises(UserError, match=r"^another worker is lost; run the same command again"),
+        distribution.together(alone),
+    ):
         raise error
 
 
