@@ -168,6 +168,7 @@ def test_what_is_at_a_url_is_copied_and_gone_afterwards(folder, shelf):
         assert path == folder
 
 
+@pytest.mark.slow
 def test_everything_by_url(folder, shelf, tmp_path):
     """Model, images and output: as from paths."""
     model = exported(tmp_path / "models", Options(), side=8)

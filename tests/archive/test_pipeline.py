@@ -58,6 +58,7 @@ def test_the_same_scores_as_score_py(model, images, expected, tmp_path):
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
 def test_parquet(model, images, expected, tmp_path):
     score(model, [images], tmp_path / "out", file_format="parquet")
     table = parquet.read_table(tmp_path / "out/scores-00000-of-00001.parquet").to_pydict()
@@ -69,6 +70,7 @@ def test_parquet(model, images, expected, tmp_path):
     assert set(table["label"]) == {None} and set(table["anomalous"]) == {0, 1}
 
 
+@pytest.mark.slow
 def test_two_worker_processes(model, images, expected, tmp_path, monkeypatch):
     """Both have work, and together they do what one does."""
     monkeypatch.setattr(pipeline, "_IMAGES_PIECE", 64)
@@ -78,6 +80,7 @@ def test_two_worker_processes(model, images, expected, tmp_path, monkeypatch):
     assert_same_rows(rows_of(*shards), expected)
 
 
+@pytest.mark.slow
 def test_shards_are_of_the_size_that_was_laid_down(model, images, expected, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "_ROWS_PER_SHARD", 5)
     score(model, [images], tmp_path / "out")
@@ -87,6 +90,7 @@ def test_shards_are_of_the_size_that_was_laid_down(model, images, expected, tmp_
     assert_same_rows(rows_of(*shards), expected)
 
 
+@pytest.mark.slow
 def test_batches_are_of_the_size_asked_for(model, tmp_path, monkeypatch):
     sizes = []
     whole = pipeline.SavedModelHandler.run_inference
@@ -120,6 +124,7 @@ def test_what_cannot_be_read_is_kept_with_the_reason_and_counted(model, tmp_path
     assert [row["image"][-7:] for row in rows_of(*(tmp_path / "out").glob("scores-*"))] == ["000.png", "003.png", "004.png"]
 
 
+@pytest.mark.slow
 def test_nothing_is_downloaded(model, tmp_path, monkeypatch):
     """Beam's DirectRunner would rather have its Prism do the work, a program from elsewhere."""
     asked = []
@@ -129,6 +134,7 @@ def test_nothing_is_downloaded(model, tmp_path, monkeypatch):
     assert not asked
 
 
+@pytest.mark.slow
 def test_nothing_readable_leaves_a_table_without_rows(model, tmp_path):
     (tmp_path / "a.png").write_text("no image")
     assert score(model, [tmp_path / "a.png"], tmp_path / "out").startswith("1 files, 0 images, 1 unreadable: ")
@@ -136,6 +142,7 @@ def test_nothing_readable_leaves_a_table_without_rows(model, tmp_path):
     assert table.read_text().splitlines()[0].startswith("image,label,") and rows_of(table) == []
 
 
+@pytest.mark.slow
 def test_rows_that_get_lost_are_noticed(model, images, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "_or_reason", lambda name, read: [])
     with pytest.raises(UserError, match="17 files, but 0 scored and 0 unreadable; nothing was written"):
@@ -143,6 +150,7 @@ def test_rows_that_get_lost_are_noticed(model, images, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_nothing(model, images, tmp_path, monkeypatch):
     def full(*_):
         raise OSError("No space left on device")
@@ -197,6 +205,7 @@ SMALL = PhantomSettings(bscans=3, height=320, width=128, spacing=(0.123, 0.00387
 OCT = Options(dataset="oct", image_size="32", patches=6, oct_columns=64, oct_height=96)
 
 
+@pytest.mark.slow
 def test_volumes_get_the_scores_of_score_py(tmp_path):
     """One row per patch and per volume; a damaged one is kept apart, and so is a B-scan without signal."""
     model = exported(tmp_path / "model", OCT, side=32)

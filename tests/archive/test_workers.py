@@ -72,6 +72,7 @@ def fails_while(act, work, output, *more):
     return str(raised.value)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_its_work(work, tmp_path, capfd):
     """It reads a pipe as an image, waits there for ever, and that is when it is killed."""
     fifo = tmp_path / "one.png"
@@ -87,6 +88,7 @@ def test_killed_in_the_middle_of_its_work(work, tmp_path, capfd):
     assert list(tmp_path.iterdir()) == [fifo]
 
 
+@pytest.mark.slow
 def test_killed_before_its_work_begins(work, tmp_path, capfd):
     """For which Beam alone would wait for ever."""
     act = lambda: os.kill(wait_for(lambda: _workers_of(os.getpid()))[0], signal.SIGKILL)  # noqa: E731

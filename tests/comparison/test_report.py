@@ -39,6 +39,7 @@ def compared(tmp_path_factory):
     return root, jobs, report(root / "report", jobs)
 
 
+@pytest.mark.slow
 def test_one_gan_per_seed_serves_all_and_no_more_is_trained_than_needed(compared):
     root, *_ = compared
     for seed in ("seed_0", "seed_1"):
@@ -48,6 +49,7 @@ def test_one_gan_per_seed_serves_all_and_no_more_is_trained_than_needed(compared
         assert not (run / "izi" / "gan").exists() and not (run / "critic" / "gan").exists()
 
 
+@pytest.mark.slow
 def test_report_has_tables_and_figures(compared):
     root, _, said = compared
     folder = root / "report"
@@ -66,6 +68,7 @@ def test_report_has_tables_and_figures(compared):
     assert len(values["tables"]["table_1"]["rows"][0]["auroc"]) == 2
 
 
+@pytest.mark.slow
 def test_again_trains_and_scores_nothing(compared):
     root, jobs, _ = compared
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
@@ -73,6 +76,7 @@ def test_again_trains_and_scores_nothing(compared):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.slow
 def test_goes_on_where_it_was_broken_off(compared):
     _, jobs, _ = compared
     lost = jobs[0].run.scores
@@ -82,6 +86,7 @@ def test_goes_on_where_it_was_broken_off(compared):
     assert lost.read_text() == whole
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_by_name(compared):
     root, *_ = compared
     other = plan(root, Options(**{**TINY.__dict__, "latent_dim": 3}), ["pca"], 1, 0)

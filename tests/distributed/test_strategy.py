@@ -89,6 +89,7 @@ def assert_equal(name, these, those):
         assert difference <= 1e-4 * np.linalg.norm(those[key]), f"{name} {key}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in STEPS if name != "wgan_gp_float16"])
 def test_two_devices_make_what_one_makes(trained, name):
     one = arrays(trained / "one", name)
@@ -96,6 +97,7 @@ def test_two_devices_make_what_one_makes(trained, name):
     assert_equal(name, arrays(trained / "two", name), one)
 
 
+@pytest.mark.slow
 def test_loss_scaling_on_two_devices(trained):
     """Every update was made, or left out by both devices and the scale halved. Rounding to 16 bits decides which."""
     two = arrays(trained / "two", "wgan_gp_float16")
@@ -105,6 +107,7 @@ def test_loss_scaling_on_two_devices(trained):
     assert all(np.isfinite(value).all() for value in two.values())
 
 
+@pytest.mark.slow
 def test_two_workers_make_what_one_device_makes(trained):
     chief, other = arrays(trained / "worker_0", "wgan_gp"), arrays(trained / "worker_1", "wgan_gp")
     for key, value in chief.items():
@@ -112,10 +115,12 @@ def test_two_workers_make_what_one_device_makes(trained):
     assert_equal("wgan_gp", chief, arrays(trained / "one", "wgan_gp"))
 
 
+@pytest.mark.slow
 def test_resumed_with_another_number_of_devices(trained):
     assert_equal("wgan_gp", arrays(trained / "resumed", "wgan_gp"), arrays(trained / "one", "wgan_gp"))
 
 
+@pytest.mark.slow
 def test_the_chief_alone_writes(trained):
     assert sorted(path.name for path in (trained / "worker_0" / "wgan_gp").iterdir()) == ["checkpoints", "logs"]
     assert [path.name for path in (trained / "worker_1").iterdir()] == ["wgan_gp.npz"]
