@@ -1,76 +1,111 @@
-"""What all scripts share: flags in, one clear line out when something is wrong."""
+"""The command `fanogan`: flags in, one clear line out when something is wrong.
 
-import contextlib
-import os
+Nothing heavy is imported here, nor by a command before it has read its flags: help and mistakes are answered at once.
+"""
+
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
+import fanogan_tf
 from fanogan_tf import options as options_module
+from fanogan_tf.commands import help as command_help
+from fanogan_tf.commands import scoring, serving, training
+from fanogan_tf.commands.command import Command
 from fanogan_tf.errors import UserError
-from fanogan_tf.options import Options
+
+# In the order in which a user meets them.
+COMMANDS = {
+    "run": training.RUN,
+    "train": training.TRAIN,
+    "score": scoring.SCORE,
+    "evaluate": scoring.EVALUATE,
+    "reproduce": training.REPRODUCE,
+    "visual_turing": scoring.VISUAL_TURING,
+    "export": serving.EXPORT,
+    "verify_export": serving.VERIFY_EXPORT,
+    "serve": serving.SERVE,
+    "score_archive": scoring.SCORE_ARCHIVE,
+}
 
 
-@contextlib.contextmanager
-def _stderr_aside() -> Iterator[None]:
-    """Keeps what native code writes to stderr in this block, and shows it only if the block fails."""
-    with tempfile.TemporaryFile() as aside:
-        kept = os.dup(2)
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            aside.seek(0)
-            os.write(kept, aside.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+def main(*arguments: str) -> None:
+    """Runs `fanogan ARGUMENTS ...` with the process's own behind them, and exits: 0, or 1 with one line on stderr."""
+    name, *rest = (*arguments, *sys.argv[1:]) or ("--help",)
+    if name in ("-h", "--help", "help"):
+        print(command_help.overview(COMMANDS, flagfiles()))
+    elif name == "--version":
+        print(f"fanogan_tf {fanogan_tf.__version__}")
+    elif name.replace("-", "_") in COMMANDS:
+        _run(name, COMMANDS[name.replace("-", "_")], rest)
+    else:
+        _fail(f"{name}: no such command; there are {', '.join(COMMANDS)}")
 
 
-try:
-    # TensorFlow greets on stderr before any log level can be set.
-    with _stderr_aside():
-        import tensorflow as tf
-except ModuleNotFoundError:
-    sys.exit("error: TensorFlow is not installed; pip install -e '.[cpu]' or '.[gpu]' brings it")
-
-
-def run(main: Callable[[Options, frozenset[str]], None], *, rest: str = "", foreign: str = "") -> None:
-    """Parses the command line, calls `main` and exits: 0, or 1 with one line on stderr that says what to mend.
-
-    Args:
-      main: gets the options and the names of those that were given.
-      rest: name of the multi-string flag that takes arguments without a flag, such as what a shell made of `--images=*.png`.
-      foreign: name of the multi-string flag that takes flags which are none of ours; `main` hands them on.
-    """
-    options_module.define_flags()
+def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
+    """Parses `arguments` and calls the command."""
     values = flags.FLAGS
-    if {"-h", "--help"}.intersection(sys.argv):
-        # Only ours: TensorFlow and absl define dozens more.
-        helps = [values.module_help(sys.argv[0]), values.module_help(options_module)]
-        print(sys.modules["__main__"].__doc__, "\n--flagfile=FILE: read flags from a file, one per line.\n", *helps, sep="\n")
+    before = set(values)
+    command.define_flags()
+    own = [flag for flag in values if flag not in before]
+    options_module.define_flags()
+    if {"-h", "--help"}.intersection(arguments):
+        print(command_help.of_command(command, own))
         return
     try:
-        remaining = values(sys.argv, known_only=bool(foreign))[1:]
-        if foreign:
-            values[foreign].value = [*values[foreign].value, *(argument for argument in remaining if argument.startswith("-"))]
+        remaining = values([f"fanogan {name}", *map(_with_path, arguments)], known_only=bool(command.foreign))[1:]
+        if command.foreign:
+            theirs = [argument for argument in remaining if argument.startswith("-")]
+            values[command.foreign].value = [*values[command.foreign].value, *theirs]
             remaining = [argument for argument in remaining if not argument.startswith("-")]
-        if remaining and not (rest and values[rest].present):
+        if remaining and not (command.rest and values[command.rest].present):
             raise UserError(f"unexpected argument {remaining[0]!r}; every setting is a --flag=value")
         if remaining:
-            values[rest].value = [*values[rest].value, *remaining]
-        main(*options_module.from_flags())
+            values[command.rest].value = [*values[command.rest].value, *remaining]
+        command.main(*options_module.from_flags())
     except flags.Error as error:
         _fail(" ".join(str(error).split()))
-    except (UserError, OSError, tf.errors.ResourceExhaustedError) as error:
+    except (UserError, OSError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         _fail("interrupted")
+    except Exception as error:
+        tensorflow = sys.modules.get("tensorflow")
+        if tensorflow is None or not isinstance(error, tensorflow.errors.ResourceExhaustedError):
+            raise
+        _fail(str(error))
+
+
+def flagfiles() -> dict[str, Path]:
+    """The flagfiles that come along, by name: in a wheel inside the package, in a checkout the folder flags/ beside it."""
+    package = Path(__file__).parent
+    folder = package / "flagfiles" if (package / "flagfiles").is_dir() else package.parent / "flags"
+    return {path.stem: path for path in sorted(folder.glob("*.flags"))}
+
+
+def _with_path(argument: str) -> str:
+    """`--flagfile=NAME` with the path of the flagfile; any other argument as it is.
+
+    Raises:
+      UserError: it is neither a file nor the name of a flagfile.
+    """
+    flag, _, name = argument.partition("=")
+    if flag not in ("--flagfile", "-flagfile") or not name or Path(name).is_file():
+        return argument
+    known = flagfiles()
+    if name not in known:
+        raise UserError(
+            f"--flagfile={name}: no such file, nor one that comes along ({', '.join(known)}); give one of these or a path"
+        )
+    return f"{flag}={known[name]}"
 
 
 def _fail(message: str) -> None:
     print(f"error: {message}", file=sys.stderr, flush=True)
     sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

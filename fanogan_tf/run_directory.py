@@ -1,5 +1,7 @@
 """One directory per run: what it holds, and what keeps two runs from getting into each other's way."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import fcntl
@@ -8,18 +10,21 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fanogan_tf import files
 from fanogan_tf import options as options_module
-from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
+if TYPE_CHECKING:  # The images come with TensorFlow, whose import takes seconds.
+    from fanogan_tf.data.image_set import ImageSet, Splits
+
 # Chosen when the detector is made and stored in it.
-OF_THE_DETECTOR = frozenset({"false_positive_rate", "threshold_rule"})
+OF_THE_DETECTOR = options_module.names("detector", free=True)
 
 
 class RunDirectory:
@@ -37,6 +42,7 @@ class RunDirectory:
         self.encoder = self.phase("encoder")
         self.detector = self.path / "detector"
         self.scores = self.path / "scores.csv"
+        self.images = self.path / "images.csv"
         self.volume_scores = self.path / "scores.volumes.csv"
         self.timing = self.path / "scoring.json"
         self.report = self.path / "report"
@@ -86,8 +92,8 @@ class RunDirectory:
         if found and not self.flags.is_file():
             raise UserError(f"{self.path}: is no run directory (no flags.txt) and not empty; take another --run_dir")
         free = options_module.FREE if calibrates else options_module.FREE - OF_THE_DETECTOR
-        mend = "take another --run_dir (or train with --overwrite, which deletes that run)"
-        return self._merged(options, given, free, mend) if found and not overwrite else options
+        remedy = "take another --run_dir (or train with --overwrite, which deletes that run)"
+        return self._merged(options, given, free, remedy) if found and not overwrite else options
 
     def take(self, options: Options, splits: Splits, overwrite: bool) -> None:
         """Makes this the directory of a run with these options on these images. Call it `locked`, once nothing speaks against it.
@@ -115,27 +121,37 @@ class RunDirectory:
         paths = self.path.iterdir() if self.path.is_dir() else ()
         return [path for path in paths if path not in (self.cache, self.path / ".lock")]
 
+    def kept_options(self) -> Options:
+        """The options that the run last had; the defaults where there is no run yet.
+
+        Raises:
+          UserError: they are not of this version.
+        """
+        if not self.flags.is_file():
+            return Options()
+        return options_module.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
+
     def options(self, given_options: Options, given: frozenset[str]) -> Options:
         """The options of a finished run, for scoring or evaluating it.
 
         Raises:
           UserError: there is no run here, or a given option contradicts it.
         """
-        mend = "leave it out, or take another --run_dir"
-        return self._merged(given_options, given, options_module.FREE - OF_THE_DETECTOR, mend)
+        remedy = "leave it out, or take another --run_dir"
+        return self._merged(given_options, given, options_module.FREE - OF_THE_DETECTOR, remedy)
 
-    def _merged(self, options: Options, given: frozenset[str], free: frozenset[str], mend: str) -> Options:
-        """The run's own options, with the given ones that are `free` to change; `mend` says what to do about any other."""
+    def _merged(self, options: Options, given: frozenset[str], free: frozenset[str], remedy: str) -> Options:
+        """The run's own options, with the given ones that are `free` to change; `remedy` says what to do about any other."""
         if not self.flags.is_file():
-            raise UserError(f"{self.path}: no run here; run scripts/train.py --run_dir={self.path} first")
-        kept = options_module.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
+            raise UserError(f"{self.path}: no run here; run fanogan train --run_dir={self.path} first")
+        kept = self.kept_options()
         differing = options_module.differing(kept, options, given)
         fixed = [name for name in differing if name not in free]
         if fixed:
             details = ", ".join(f"--{name} is {getattr(kept, name)} there, {getattr(options, name)} here" for name in fixed)
             if OF_THE_DETECTOR.issuperset(fixed):
-                mend = "run scripts/train.py with it, all phases, to calibrate anew; nothing is trained twice"
-            raise UserError(f"{self.path}: holds another run: {details}; {mend}")
+                remedy = "run fanogan train with it, all phases, to calibrate again; nothing is trained twice"
+            raise UserError(f"{self.path}: holds another run: {details}; {remedy}")
         return dataclasses.replace(kept, **{name: getattr(options, name) for name in differing})
 
     def check_data(self, splits: Splits, names: tuple[str, ...] = ("train", "validation", "test")) -> None:

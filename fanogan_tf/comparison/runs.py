@@ -23,7 +23,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation.metrics import UNKNOWN, at_threshold, youden_threshold
 from fanogan_tf.methods import METHODS
 from fanogan_tf.methods.gan_phase import kept_options
-from fanogan_tf.options import Options
+from fanogan_tf.options import Options, names
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.checkpointing import saved_step
 
@@ -151,11 +151,6 @@ def _outcome(job: Job) -> Outcome:
 
 
 _NAMES = frozenset(field.name for field in dataclasses.fields(Options))
-# Options that change the display, storage or speed of a run, but not its results.
-_BY_THE_WAY = (
-    *("checkpoint_every", "log_every", "sample_every", "score_batch_size", "skip_unreadable", "oct_cache"),
-    *("jit_compile", "strategy", "logical_devices"),
-)
 
 
 def train_and_score(jobs: list[Job]) -> None:
@@ -184,7 +179,7 @@ def is_trained(job: Job) -> bool:
     if not (job.run.detector / SETTINGS_FILE).is_file():
         return False
     kept = kept_options(job.run)
-    return dataclasses.replace(kept, **{name: getattr(job.options, name) for name in _BY_THE_WAY}) == job.options
+    return dataclasses.replace(kept, **{name: getattr(job.options, name) for name in names("running")}) == job.options
 
 
 def is_scored(job: Job) -> bool:

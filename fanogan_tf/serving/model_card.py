@@ -13,11 +13,11 @@ from fanogan_tf import options as options_module
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
-from fanogan_tf.run_directory import OF_THE_DETECTOR, RunDirectory
+from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving.export import sums
 
 # Part of the exported graph.
-_FIXED = OF_THE_DETECTOR | {"mixed_precision"}
+_FIXED = options_module.names("detector", "networks")
 
 PROTOCOL = (
     "Trained on normal images alone. Threshold and probability come from the scores of held-out normal images "

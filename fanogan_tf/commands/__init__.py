@@ -1,0 +1,1 @@
+"""The commands of `fanogan`: what each takes, and the steps it goes through."""

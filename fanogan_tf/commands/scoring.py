@@ -1,0 +1,118 @@
+"""The commands that score and look: score, evaluate, visual_turing, score_archive."""
+
+import logging
+from pathlib import Path
+
+from absl import flags
+
+from fanogan_tf import errors
+from fanogan_tf.commands.command import Command, starting
+from fanogan_tf.errors import UserError
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
+
+
+def score(options: Options, given: frozenset[str]) -> None:
+    """Scores images with a trained run: fanogan score --run_dir=runs/digits [--images=PATH ...] [--output=CSV] [--maps=DIR]
+
+    Or with an exported model, without its run: fanogan score --saved_model=models/digits --images=PATH ... --output=CSV
+    """
+    values = flags.FLAGS
+    images, output = [Path(path) for path in values.images], values.output
+    if values.saved_model:
+        _check_without_run(values)
+        with starting():
+            from fanogan_tf import pipeline
+        count = pipeline.score_exported(Path(values.saved_model), options, given, images, Path(output), values.maps)
+    else:
+        run = RunDirectory(values.run_dir)
+        options = run.options(options, given)
+        output = output or (run.images if images else run.scores)
+        with starting():
+            from fanogan_tf import pipeline
+        count = pipeline.score(run, options, images, Path(output), values.maps)
+    print(f"scored {count} images: {output}")
+
+
+def _score_flags() -> None:
+    flags.DEFINE_string("run_dir", "", "The trained run.")
+    flags.DEFINE_string(
+        "saved_model",
+        "",
+        "Instead of a run: an exported model. Needs --images and --output; prepared volumes go to cache/ beside it.",
+    )
+    flags.DEFINE_multi_string("images", [], "Files and folders to score, as many as you like. Without it, the test split.")
+    flags.DEFINE_string("output", "", "The CSV to write. Without it, scores.csv in the run, or images.csv there with --images.")
+    flags.DEFINE_string("maps", "", "Folder for pixel maps, two PNGs per image.")
+
+
+def _check_without_run(values: flags.FlagValues) -> None:
+    if values.run_dir:
+        raise UserError("--saved_model and --run_dir: give one of them")
+    if not values.images:
+        raise UserError("--saved_model: has no test split of its own; name files or folders with --images")
+    if not values.output:
+        raise UserError("--saved_model: say with --output which CSV to write")
+
+
+def evaluate(options: Options, given: frozenset[str]) -> None:
+    """Writes the report of a scored run: fanogan evaluate --run_dir=runs/digits"""
+    run = RunDirectory(flags.FLAGS.run_dir)
+    options = run.options(options, given)
+    with starting():
+        from fanogan_tf import pipeline
+    print(pipeline.evaluate(run, options))
+
+
+def _evaluate_flags() -> None:
+    flags.DEFINE_string("run_dir", "", "The trained and scored run.")
+
+
+def visual_turing(options: Options, given: frozenset[str]) -> None:
+    """Mixes real and generated images on a sheet for an expert to tell apart: fanogan visual_turing --run_dir=R --output=DIR"""
+    values = flags.FLAGS
+    run = RunDirectory(values.run_dir)
+    if not values.output:
+        raise UserError("--output: say in which folder sheet.png and key.csv are put")
+    options = run.options(options, given)
+    with starting():
+        from fanogan_tf import pipeline
+    print(pipeline.visual_turing(run, options, Path(values.output), values.images_per_kind))
+
+
+def _visual_turing_flags() -> None:
+    flags.DEFINE_string("run_dir", "", "The trained run.")
+    flags.DEFINE_string("output", "", "Folder for sheet.png, which the expert gets, and key.csv, which the expert does not.")
+    flags.DEFINE_integer("images_per_kind", 50, "How many real images, and how many generated ones.", lower_bound=1)
+
+
+def score_archive(options: Options, given: frozenset[str]) -> None:
+    """Scores archives with an exported model on Apache Beam: fanogan score_archive --saved_model=DIR --images=PATH --output=DIR
+
+    Flags that are none of these go to Beam: --runner=FlinkRunner, --direct_num_workers=2 --direct_running_mode=multi_processing, ...
+    """
+    values = flags.FLAGS
+    for name in ("saved_model", "images", "output"):
+        if not values[name].value:
+            raise UserError(f"--{name}: has to be given; see --help")
+    logging.getLogger().setLevel(logging.ERROR)  # Beam warns of what it does not find when it is imported.
+    errors.need("apache_beam", "archive", "fanogan score_archive")
+    with starting():
+        from fanogan_tf.archive.pipeline import score_archive
+    print(score_archive(values.saved_model, values.images, values.output, values.format, options, given, values.beam))
+
+
+def _score_archive_flags() -> None:
+    flags.DEFINE_string("saved_model", "", "A version that fanogan export wrote.")
+    flags.DEFINE_multi_string(
+        "images", [], "Files and folders to score, as many as you like: images, or volumes for a model of OCT."
+    )
+    flags.DEFINE_string("output", "", "The folder to make for the scores.")
+    flags.DEFINE_enum("format", "csv", ["csv", "parquet"], "Of the tables.")
+    flags.DEFINE_multi_string("beam", [], "A flag for Beam, where ours has the same name: --beam=--seed=1.")
+
+
+SCORE = Command(score, _score_flags, scopes=("scoring", "running"), rest="images")
+EVALUATE = Command(evaluate, _evaluate_flags, scopes=())
+VISUAL_TURING = Command(visual_turing, _visual_turing_flags, scopes=())
+SCORE_ARCHIVE = Command(score_archive, _score_archive_flags, scopes=("scoring", "running"), rest="images", foreign="beam")
