@@ -3,28 +3,39 @@ PYTHON ?= python3
 VENV ?= .venv
 EXTRA ?= cpu
 BIN = $(VENV)/bin
-INSTALLED = $(VENV)/.installed
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test format clean
+.PHONY: demo check test style format clean
 
-demo: $(INSTALLED)
-	$(BIN)/python scripts/run.py --flagfile=flags/digits.flags --run_dir=runs/digits
+demo: $(VENV)/.installed
+	$(BIN)/fanogan run --flagfile=digits --run_dir=runs/digits
 
-test: $(INSTALLED)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+# What can be known within minutes, before every commit.
+check: style
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test: style
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-format: $(INSTALLED)
+style: $(VENV)/.installed_for_tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info
 
-# tensorflow-serving-api: TensorFlow Serving's messages, for tests. Its dependencies would bring a second TensorFlow.
-$(INSTALLED): setup.py
+$(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[$(EXTRA),oct,serving,archive,test]"
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps "tensorflow-serving-api>=2.21,<2.22"
+	$(PIP) --editable ".[$(EXTRA)]"
+	touch $@
+
+# tensorflow-serving-api: TensorFlow Serving's messages. Its dependencies would bring a second TensorFlow.
+$(VENV)/.installed_for_tests: $(VENV)/.installed
+	$(PIP) --editable ".[$(EXTRA),dicom,oct,serving,archive,test]"
+	$(PIP) --no-deps "tensorflow-serving-api>=2.21,<2.22"
 	touch $@

@@ -1,18 +1,26 @@
 """Packaging. TensorFlow itself comes through an extra, so that nobody who has one build of it is made to install another."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "fanogan_tf" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)[1]
+
 setup(
     name="fanogan_tf",
-    version="0.1.0",
+    version=VERSION,
     description="f-AnoGAN and the methods it is compared with, in TensorFlow/Keras: anomaly detection in images",
-    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=find_packages(include=["fanogan_tf", "fanogan_tf.*"]),
+    # The flagfiles live in flags/ and come into the package as fanogan_tf/flagfiles.
+    packages=[*find_packages(include=["fanogan_tf", "fanogan_tf.*"]), "fanogan_tf.flagfiles"],
+    package_dir={"fanogan_tf.flagfiles": "flags"},
+    package_data={"fanogan_tf": ["py.typed"], "fanogan_tf.flagfiles": ["*.flags"]},
+    entry_points={"console_scripts": ["fanogan=fanogan_tf.cli:main"]},
     install_requires=[
         "keras>=3.15,<3.16",
         "tensorboard>=2.21,<2.22",
@@ -28,10 +36,11 @@ setup(
     extras_require={
         "cpu": ["tensorflow-cpu>=2.21,<2.22"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "dicom": ["pydicom>=3,<4"],
         "oct": ["eyepy>=0.21,<0.22", "pydicom>=3,<4", "nibabel>=5.3,<6", "PyMaxflow>=1.3,<2"],
         # KServe, Beam and TensorFlow agree on protobuf 6; newer ones are not tested together.
         "serving": ["kserve>=0.21,<0.22", "protobuf>=6.33,<6.34"],
         "archive": ["apache-beam>=2.77,<2.78", "protobuf>=6.33,<6.34", "pyarrow>=25,<26"],
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.9,<1"],
+        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.9,<1", "mypy>=1.18,<2"],
     },
 )

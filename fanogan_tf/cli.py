@@ -96,9 +96,7 @@ def _with_path(argument: str) -> str:
         return argument
     known = flagfiles()
     if name not in known:
-        raise UserError(
-            f"--flagfile={name}: no such file, nor one that comes along ({', '.join(known)}); give one of these or a path"
-        )
+        raise UserError(f"--flagfile={name}: no such file; give a path, or one of those that come along: {', '.join(known)}")
     return f"{flag}={known[name]}"
 
 

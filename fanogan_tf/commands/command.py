@@ -54,9 +54,7 @@ def starting() -> Iterator[None]:
         except ModuleNotFoundError as error:
             if error.name != "tensorflow":
                 raise
-            raise UserError(
-                "TensorFlow is not installed; pip install 'fanogan_tf[cpu]' or 'fanogan_tf[gpu]' brings it"
-            ) from error
+            raise UserError("TensorFlow is not installed; pip install 'fanogan_tf[cpu]', or [gpu], brings it") from error
         except BaseException:
             aside.seek(0)
             os.write(kept, aside.read())

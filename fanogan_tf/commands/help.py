@@ -19,11 +19,8 @@ def overview(commands: Mapping[str, Command], flagfiles: Iterable[str]) -> str:
     lines = [_wrapped(_ABOUT), ""]
     for name, command in commands.items():
         lines.append(f"  fanogan {name:<{width}}  {command.help.partition(': fanogan')[0]}")
-    lines += [
-        "",
-        "fanogan COMMAND --help explains a command and its flags.",
-        _wrapped(f"Flagfiles that come along: {', '.join(flagfiles)}."),
-    ]
+    lines += ["", "fanogan COMMAND --help explains a command and its flags."]
+    lines.append(_wrapped(f"Flagfiles that come along: {', '.join(flagfiles)}."))
     return "\n".join(lines)
 
 
@@ -56,7 +53,7 @@ def _flag(name: str) -> str:
         head = f"--{name}={'' if flag.default in (None, []) else flag.default}"
     choices = getattr(flag.parser, "enum_values", None)
     text = f"One of {', '.join(choices)}. " if choices else ""
-    meaning = " ".join(flag.help.split())
+    meaning = " ".join(flag.help.partition(";\n  repeat this option")[0].split())
     if choices:  # absl puts them in front of the meaning.
         meaning = meaning.partition(">: ")[2] or meaning
     return f"  {head}\n{_wrapped(meaning + ' ' + text if text else meaning, 6)}"

@@ -89,7 +89,7 @@ def _visual_turing_flags() -> None:
 def score_archive(options: Options, given: frozenset[str]) -> None:
     """Scores archives with an exported model on Apache Beam: fanogan score_archive --saved_model=DIR --images=PATH --output=DIR
 
-    Flags that are none of these go to Beam: --runner=FlinkRunner, --direct_num_workers=2 --direct_running_mode=multi_processing, ...
+    Flags that are none of these go to Beam: --runner=FlinkRunner, --direct_num_workers=2, ...
     """
     values = flags.FLAGS
     for name in ("saved_model", "images", "output"):

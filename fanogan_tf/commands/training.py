@@ -59,11 +59,7 @@ def _note_what_means_nothing(options: Options, given: frozenset[str]) -> None:
     from fanogan_tf import pipeline
 
     for reader, names in pipeline.unread(options, given).items():
-        listed = ", ".join(f"--{name}" for name in names)
-        print(
-            f"note: {reader} does not read {listed}; {'it changes' if len(names) == 1 else 'they change'} nothing",
-            file=sys.stderr,
-        )
+        print(f"note: {reader} does not read {', '.join(f'--{name}' for name in names)}", file=sys.stderr)
 
 
 def reproduce(options: Options, given: frozenset[str]) -> None:
