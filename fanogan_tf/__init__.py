@@ -1,8 +1,30 @@
 """GAN-based anomaly detection in images: train on normal images only, then score how anomalous a new one is, and where."""
 
+import importlib
 import os
 
 # TensorFlow reads this once, on import: errors are shown, start-up chatter is not.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "Detector": "fanogan_tf.detection.detector",
+    "Options": "fanogan_tf.options",
+    "RunDirectory": "fanogan_tf.run_directory",
+    "Scores": "fanogan_tf.detection.scores",
+    "UserError": "fanogan_tf.errors",
+    "evaluate": "fanogan_tf.pipeline",
+    "export": "fanogan_tf.pipeline",
+    "load": "fanogan_tf.loading",
+    "score": "fanogan_tf.pipeline",
+    "train": "fanogan_tf.pipeline",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name when it is first used: TensorFlow alone takes seconds."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)

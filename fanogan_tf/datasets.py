@@ -100,7 +100,7 @@ def load(options: Options, cache_dir: Path) -> Splits:
     dataset = DATASETS[options.dataset]
     if options.patches and "patches" not in dataset.facts:
         raise UserError(f"--patches={options.patches}: only --dataset=folder and oct are cut into patches; leave it out")
-    splits = dataset.load(options, Path(cache_dir))
+    splits = dataset.load(options, cache_dir)
     return dataclasses.replace(
         splits,
         validation=_at_most(options.validation_images, splits.validation, options.split_seed),

@@ -67,10 +67,10 @@ class ImageStream:
             names.append(path.as_posix())
             images.append(image)
             if len(images) == batch_size:
-                yield _batch(names, images)
+                yield unlabelled_batch(names, images)
                 names, images = [], []
         if images:
-            yield _batch(names, images)
+            yield unlabelled_batch(names, images)
 
     def _read(self, path: Path) -> np.ndarray | None:
         """(H, W) uint16; None if the image is unreadable and may be skipped."""
@@ -82,7 +82,8 @@ class ImageStream:
             return None
 
 
-def _batch(names: list[str], images: list[np.ndarray]) -> dict[str, np.ndarray]:
+def unlabelled_batch(names: list[str], images: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """A batch of (H, W) uint16 images of which nothing but their names is known."""
     return {
         "image": to_signed(np.stack(images)[..., np.newaxis]),
         "label": np.full(len(images), -1, np.int32),

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fanogan_tf import files
 from fanogan_tf.detection.calibration import Calibration
+from fanogan_tf.detection.scores import ScoresImages
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SETTINGS_FILE = "detector.json"
@@ -18,7 +19,7 @@ _WEIGHTS = "weights"
 _ARRAYS = "arrays.npz"
 
 
-class Detector:
+class Detector(ScoresImages):
     """What all methods share; a subclass says in `compute` how it measures.
 
     All networks run in inference mode: the score of an image depends on that image alone.

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.scores import ScoresImages
 from fanogan_tf.errors import UserError
 
 
@@ -45,7 +46,7 @@ def _not_ours(path: Path, why: str) -> UserError:
     return UserError(f"{path}: no SavedModel of fanogan_tf: its {why}; scripts/export.py makes one")
 
 
-class ServedDetector:
+class ServedDetector(ScoresImages):
     """What `load` returns.
 
     path: the version's folder. card: model_card.json, {} where it is gone. image_shape: (H, W, 1). outputs: names of what it

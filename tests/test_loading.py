@@ -1,0 +1,62 @@
+"""`fanogan_tf.load` and `detector.score`, of a run and of its export."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fanogan_tf
+from fanogan_tf import pipeline
+from fanogan_tf.detection import score_table
+from fanogan_tf.errors import UserError
+from fanogan_tf.options import Options
+from fanogan_tf.run_directory import RunDirectory
+
+OPTIONS = Options(dataset="digits", method="pca")
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    run = RunDirectory(tmp_path_factory.mktemp("runs") / "pca")
+    pipeline.train(run, OPTIONS, "all", False)
+    return run
+
+
+@pytest.fixture(scope="module")
+def exported(run):
+    return pipeline.export(run, OPTIONS, run.path.parent / "model", 0).parent
+
+
+def test_a_run_and_its_export_score_the_same(run, exported):
+    images = RANDOM.integers(0, 256, (5, 30, 20, 3), np.uint8)
+    of_run, of_model = (fanogan_tf.load(path).score(images) for path in (run.path, exported))
+    np.testing.assert_allclose(of_run.scores, of_model.scores, rtol=1e-5)
+    np.testing.assert_allclose(of_run.maps, of_model.maps, atol=1e-5)
+    assert of_run.maps.shape == (5, 8, 8) and of_run.names.tolist() == list("01234")
+    assert (of_run.anomalous == of_model.anomalous).all() and ((of_run.probabilities >= 0) & (of_run.probabilities <= 1)).all()
+
+
+def test_the_scores_are_those_of_the_table(run, tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path in paths:
+        Image.fromarray(RANDOM.integers(0, 256, (8, 8), np.uint8)).save(path)
+    pipeline.score(run, OPTIONS, paths, tmp_path / "scores.csv")
+    table = score_table.read(tmp_path / "scores.csv")
+    found = fanogan_tf.load(str(run.path)).score(map(str, paths), maps=False)
+    np.testing.assert_allclose(found.scores, table.score, rtol=1e-6)
+    np.testing.assert_allclose(found.probabilities, table.probability, rtol=1e-6)
+    assert found.maps is None and found.names.tolist() == table.image.tolist()
+
+
+def test_what_cannot_be_loaded_is_said(tmp_path, run):
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "flags.txt").write_text("")
+    for path, message in (
+        (tmp_path / "none", "no such folder"),
+        (tmp_path / "begun", "not trained"),
+        (tmp_path, "no SavedModel"),
+    ):
+        with pytest.raises(UserError, match=message):
+            fanogan_tf.load(path)
+    with pytest.raises(UserError, match="no images to score"):
+        fanogan_tf.load(run.path).score([])
