@@ -1,7 +1,7 @@
 """Scoring an archive on Beam's DirectRunner against a plain loop over the same SavedModel: python benchmarks/archive.py
 
-Both read the same synthetic PNG files with the project's reader, in batches of 64, and write one CSV row each. The networks are
-tiny, so that the figures tell what Beam costs and not what the model does. Every run is a process of its own.
+Both read the same synthetic PNG files with the project's reader, in batches of 64, and write one CSV row per image. The networks
+are tiny, so the figures show the cost of Beam and not that of the model. Every run is a process of its own.
 """
 
 import csv
@@ -31,7 +31,7 @@ FORMS = {
 
 
 def loop(model: Path, images: Path, output: Path) -> None:
-    """What one writes without Beam: one file after the other, a batch at a time."""
+    """Scores as one would without Beam: one file after the other, in batches."""
     served = saved_model.load(model)
     with open(output, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -53,7 +53,7 @@ def loop(model: Path, images: Path, output: Path) -> None:
 
 
 def measure(form: str, model: str, images: str, output: str) -> dict:
-    """Seconds of one form, model loading and the start of workers included, and the peak memory of this process."""
+    """Measures the seconds of one form, loading and the start of workers included, and the peak memory of this process."""
     start = time.perf_counter()
     if FORMS[form] is None:
         loop(Path(model), Path(images), Path(output))
@@ -63,7 +63,7 @@ def measure(form: str, model: str, images: str, output: str) -> dict:
 
 
 def scores_in(*tables: Path) -> dict[str, float]:
-    """Image -> score."""
+    """Reads image -> score."""
     scores = {}
     for table in tables:
         with open(table, newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""How many floating-point operations this machine can do."""
+"""The floating-point operations per second that this machine attains."""
 
 import statistics
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def gflop_per_second(precision: tf.DType) -> dict[str, float]:
-    """GFLOP/s of a large matrix product and of a large 3x3 convolution, the medians of ten."""
+    """Measures the GFLOP/s of a large matrix product and of a large 3x3 convolution: medians of ten."""
     matrix = tf.ones((2048, 2048), precision)
     images, kernel = tf.ones((16, 32, 32, 128), precision), tf.ones((3, 3, 128, 128), precision)
     work: dict[str, tuple[float, Callable]] = {

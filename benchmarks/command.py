@@ -1,4 +1,4 @@
-"""A benchmark as a command: `--quick`, measurements in processes of their own, and where the result goes."""
+"""The command line of every benchmark: `--quick`, measurements in processes of their own, and the file of the result."""
 
 import argparse
 import json
@@ -16,10 +16,10 @@ def main(
     """Runs benchmarks/<name>.py.
 
     Args:
-      name: the result is results/<name>.json; with `--quick` it is shown and not kept.
-      what: one sentence about the numbers, kept with them.
-      full: whether it must be quick -> the result.
-      measure: what `alone` runs.
+      name: of the result, results/<name>.json; with `--quick`, the result is only printed.
+      what: one sentence about the numbers, written with them.
+      full: function of `quick` that returns the result.
+      measure: the function that `alone` calls.
     """
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("--quick", action="store_true", help="tiny sizes and few rounds, to see that it works; writes nothing")
@@ -36,16 +36,16 @@ def main(
 
 
 def alone(**arguments) -> dict:
-    """`measure(**arguments)` of the running benchmark in a new process: peak memory never falls, so each needs its own."""
+    """Calls `measure(**arguments)` of the running benchmark in a new process, because peak memory never falls."""
     command = [sys.executable, sys.argv[0], f"--measure={json.dumps(arguments)}"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return json.loads(output.splitlines()[-1])
 
 
 def peak_memory_gb() -> float:
-    """The most memory that this process has held so far; Linux only.
+    """Reads the most memory that this process has held so far; Linux only.
 
-    Not getrusage's `ru_maxrss`: a process starts with that of the one that started it, which may have held more.
+    getrusage's `ru_maxrss` will not do: a process inherits it from its parent, which may have held more.
     """
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     return round(int(status["VmHWM"].removesuffix("kB")) * 1024 / 1e9, 3)

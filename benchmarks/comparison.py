@@ -1,4 +1,4 @@
-"""Keeps what scripts/reproduce.py reported, as results/NAME.json: python benchmarks/comparison.py RUN_DIR NAME COMMAND"""
+"""The report of a comparison, kept as results/NAME.json: python benchmarks/comparison.py RUN_DIR NAME COMMAND"""
 
 import json
 import sys
@@ -12,7 +12,7 @@ WHAT = "Tables of scripts/reproduce.py, every figure once per seed. Published fi
 def main(folder: Path, name: str, command: str) -> None:
     report = json.loads((folder / "report" / "report.json").read_text(encoding="utf-8"))
     flags = next(path for path in sorted(folder.rglob("flags.txt"))).read_text(encoding="utf-8").splitlines()
-    # Where files lay is nobody's business.
+    # Paths on this machine do not belong into a result.
     flags = [flag for flag in flags if not flag.startswith(("--data_path", "--gan_from", "--oct_cache"))]
     harness.write(name, WHAT, command, {**report, "flags_of_one_run": flags})
 

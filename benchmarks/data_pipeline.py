@@ -1,6 +1,6 @@
-"""Whether training and scoring ever wait for their images: python benchmarks/data_pipeline.py
+"""The input pipeline against the training and scoring that consume its images: python benchmarks/data_pipeline.py
 
-The input pipeline alone against the work that consumes it, both in the same run. Networks as in flags/; synthetic images.
+Both are timed in the same run. Networks as in flags/; synthetic images.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ from fanogan_tf.detection import scoring
 WHAT = "Seconds that the input pipeline alone needs for one training iteration or one image, beside what consumes it."
 # The step of 64x64 is timed at a smaller batch: at its own, 64, it takes about a minute on two cores.
 TRAINING = {"mnist": {"stored": 60_000, "step_batch": 32}, "paper_64x64": {"stored": 20_000, "step_batch": 16}}
-DRAWS = 100  # Batches per timing: many more than the four that may wait ready.
+DRAWS = 100  # Batches per timing: many more than the four that may be prefetched.
 
 
 def training(name: str, stored: int, step_batch: int, quick: bool) -> dict:
-    """Batches for one GAN iteration of flags/<name>.flags, and that iteration."""
+    """Times the batches for one GAN iteration of flags/<name>.flags, and that iteration."""
     options = trainers.flagfile(name)
     if quick:
         options = dataclasses.replace(options, dim=4, latent_dim=4, batch_size=2)
@@ -57,7 +57,7 @@ def training(name: str, stored: int, step_batch: int, quick: bool) -> dict:
         "step_batch": step_batch,
         "step_seconds": harness.summary(stepping),
         "steps_per_second": round(1 / median(stepping), 4),
-        # Where the step's batch is the smaller one, its time is too small and the true share smaller still.
+        # If the step is timed at a smaller batch, its time is too short, and the true share is even smaller.
         "share_of_step": {form: share(drawing[form], stepping) for form in forms},
         "share_is_upper_bound": step_batch < options.batch_size,
     }
@@ -73,7 +73,7 @@ def draw(source: Iterator[tf.Tensor]) -> None:
 
 
 def decoding(name: str, count: int, quick: bool) -> dict:
-    """PNG files that are only read, and the same ones scored."""
+    """Times reading PNG files, and scoring the same ones."""
     options = trainers.flagfile(name)
     if quick:
         options, count = dataclasses.replace(options, dim=4, latent_dim=4), 8
@@ -104,7 +104,7 @@ def exhaust(items: Iterator) -> None:
 
 
 def share(part: list[float], whole: list[float]) -> float:
-    """How much of the median of `whole` that of `part` is."""
+    """Divides the median of `part` by that of `whole`."""
     return round(median(part) / median(whole), 6)
 
 

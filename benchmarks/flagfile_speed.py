@@ -1,6 +1,6 @@
-"""What an iteration of a flagfile costs: python benchmarks/flagfile_speed.py
+"""The cost of a training iteration at a flagfile's settings: python benchmarks/flagfile_speed.py
 
-Iterations per second of both phases and their peak memory; each flagfile in a process of its own, on synthetic images in memory.
+Iterations per second and peak memory of both phases; each flagfile in a process of its own, on synthetic images in memory.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ def measure(name: str, warm: int, rounds: int, quick: bool) -> dict:
     images = synthetic.image_set(synthetic.noise(2_000, *parse_image_size(options.image_size)[:1]))
 
     def timed(model: keras.Model, batch: int) -> dict:
-        """Iterations of `model`, each with the batch that the input pipeline gives it."""
+        """Times iterations of `model`, each with a fresh batch of the input pipeline."""
         batches = iter(images.training_batches(batch, options.seed, random_flip=options.random_flip))
         step = trainers.compiled(model)
         seconds = harness.interleaved({"step": lambda: step(next(batches))}, rounds, warm)["step"]
@@ -42,7 +42,7 @@ def measure(name: str, warm: int, rounds: int, quick: bool) -> dict:
     return {
         "before_training_gb": command.peak_memory_gb(),
         "gan": timed(gan, options.n_critic * options.batch_size),
-        # In the same process, as in training: its peak memory is not below that of the GAN.
+        # In the same process, as in training: its peak memory includes that of the GAN.
         "encoder": timed(trainers.encoder_training(gan, options), options.batch_size),
     }
 

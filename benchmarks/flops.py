@@ -1,15 +1,15 @@
-"""How many floating-point operations the networks' convolutions and products ask for."""
+"""The floating-point operations of the networks' convolutions and products."""
 
 import itertools
 
 from fanogan_tf.networks.geometry import geometry
 
-# 3x3 kernels per output pixel of a convolution that halves the sides: plain, each is computed at four places and then averaged.
+# Multiplications per output of a 3x3 convolution that halves the sides; plain, four outputs are computed and averaged.
 _PER_OUTPUT = {"plain": 4 * 9, "ours": 9}
 
 
 def critic_forward(side: int, dim: int, form: str) -> float:
-    """Of one image through the critic: multiplications and additions. form: `plain` or `ours`."""
+    """Counts one image through the critic: multiplications and additions. form: `plain` or `ours`."""
     filters = geometry(side, side).down_filters(dim)
     products = side**2 * 9 * filters[0]
     for before, after in itertools.pairwise(filters):
@@ -20,7 +20,7 @@ def critic_forward(side: int, dim: int, form: str) -> float:
 
 
 def generator_forward(side: int, dim: int, latent_dim: int, form: str) -> float:
-    """Of one image out of the generator. A plain shortcut is doubled first and convolved then."""
+    """Counts one image of the generator. A plain shortcut is doubled first, then convolved."""
     shape = geometry(side, side)
     filters = shape.up_filters(dim)
     small = shape.base[0]
@@ -33,7 +33,7 @@ def generator_forward(side: int, dim: int, latent_dim: int, form: str) -> float:
 
 
 def updates(side: int, dim: int, latent_dim: int, batch: int, form: str) -> dict[str, float]:
-    """Of whole updates.
+    """Counts whole updates.
 
     Backward costs twice forward. Critic: real and fake 2 * 3, the penalty 6 (it is differentiated twice), and one generation.
     Generator: the critic forward and back to its images only, 2, and the generator 3.

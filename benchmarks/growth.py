@@ -1,6 +1,6 @@
-"""How time and memory grow with batch, image size and number of images: python benchmarks/growth.py
+"""The growth of time and memory with batch, image size and number of images: python benchmarks/growth.py
 
-Times turn by turn in one process; peak memory each in a process of its own. Random weights, synthetic images.
+Times are interleaved in one process; each peak memory is measured in a process of its own. Random weights, synthetic images.
 """
 
 import tempfile
@@ -27,7 +27,7 @@ DIM = 16
 
 
 def critic_update(side: int, batch: int) -> Callable[[], object]:
-    """One update of the critic, gradient penalty included, as a function."""
+    """Makes a function that updates the critic once, gradient penalty included."""
     gan = trainers.gan(Options(image_size=str(side), dim=DIM, latent_dim=32))
     images = tf.constant(synthetic.signed_noise(batch, side))
     update = tf.function(gan._update_critic)
@@ -35,7 +35,7 @@ def critic_update(side: int, batch: int) -> Callable[[], object]:
 
 
 def scored(paths: list[Path], side: int = 32) -> Callable[[], object]:
-    """Scoring those files into a table, as a function."""
+    """Makes a function that scores those files into a table."""
     spec = NetworkSpec((side, side, 1), DIM, latent_dim=32)
     detector = synthetic.detector(spec)
     table = paths[0].parent.parent / f"{len(paths)}.csv"
@@ -43,7 +43,7 @@ def scored(paths: list[Path], side: int = 32) -> Callable[[], object]:
 
 
 def measure(**sizes) -> dict:
-    """Peak memory of one kind of work in this process, and what the process held before it did any."""
+    """Measures the peak memory of one kind of work in this process, and the memory before it."""
     if "folder" in sizes:
         work = scored([Path(sizes["folder"], f"{i:06d}.png") for i in range(sizes["images"])])
     else:

@@ -1,6 +1,6 @@
-"""Timing as ratios: every form in one process, turn by turn, so that a busy moment of the machine meets all of them.
+"""Timing as ratios: all forms interleaved in one process, so that a busy moment of the machine affects each of them.
 
-All calls are timed from outside the framework; a form is a function without arguments that returns when its work is done.
+Calls are timed from outside the framework. A form is a function without arguments that returns when its work is done.
 """
 
 import json
@@ -19,7 +19,7 @@ _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "torch", "numpy")
 
 
 def interleaved(forms: dict[str, Callable[[], object]], rounds: int, warm: int = 2) -> dict[str, list[float]]:
-    """Seconds of each call: every form `warm` times untimed, then `rounds` times round about, the order reversed every round."""
+    """Times each form: `warm` calls untimed, then `rounds` calls interleaved, in reverse order every other round. In seconds."""
     for form in forms.values():
         for _ in range(warm):
             form()
@@ -33,7 +33,7 @@ def interleaved(forms: dict[str, Callable[[], object]], rounds: int, warm: int =
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
-    """Median and spread of some timings, in seconds."""
+    """Summarises timings: median and spread, in seconds."""
     return {
         "median": round(statistics.median(seconds), 5),
         "least": round(min(seconds), 5),
@@ -43,13 +43,13 @@ def summary(seconds: list[float]) -> dict[str, float]:
 
 
 def ratios(seconds: dict[str, list[float]], yardstick: str) -> dict[str, float]:
-    """How many times as fast as `yardstick` each other form is: median over median."""
+    """Computes how many times as fast as `yardstick` each other form is, by medians."""
     base = statistics.median(seconds[yardstick])
     return {name: round(base / statistics.median(times), 3) for name, times in seconds.items() if name != yardstick}
 
 
 def machine() -> dict[str, object]:
-    """What the numbers were measured on."""
+    """Describes the machine and the versions."""
     cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in cpu.splitlines())}
     features = set(fields.get("flags", "").split())
@@ -70,7 +70,7 @@ def machine() -> dict[str, object]:
 
 
 def write(name: str, what: str, command: str, result: dict) -> None:
-    """Writes `results/<name>.json`, and shows it."""
+    """Writes `results/<name>.json` and prints it."""
     text = json.dumps({"what": what, "command": command, "machine": machine(), **result}, indent=1)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(text)

@@ -1,7 +1,7 @@
-"""Latency and correctness over HTTP: python benchmarks/http_serving.py
+"""The latency and correctness of serving over HTTP: python benchmarks/http_serving.py
 
-scripts/serve.py in a process of its own, clients that keep their connections, a 64x64 image per request; in between, requests
-that must be refused. Every answer is compared with the model's own.
+The server runs in a process of its own; clients keep their connections and send one 64x64 image per request. Some requests are
+malformed and must be refused. Every answer is compared with the model's own.
 """
 
 import http.client
@@ -27,20 +27,20 @@ SIDE, DIM, LATENT_DIM = 64, 16, 128
 CLIENTS = 8
 REQUESTS = 10_000
 ALONE = 1_000
-EVERY = 50  # Every so many requests, one that must be refused.
+EVERY = 50  # One request in so many is malformed.
 TOLERANCE = 1e-5
 SERVE = Path(__file__).parent.parent / "scripts" / "serve.py"
 
 
 class Client:
-    """One client after another, each with a part of the requests; what it saw."""
+    """A client that sends some of the requests and checks the answers."""
 
     def __init__(self, address: str, bodies: list[bytes], scores: np.ndarray):
         self.parts, self.bodies, self.scores = urlsplit(address), bodies, scores
         self.broken = json.dumps({"instances": [[1, 2, 3]]}).encode()
 
     def __call__(self, numbers: range) -> tuple[list[float], int, float]:
-        """Seconds per request, wrong answers, and the largest relative difference of a score."""
+        """Sends requests; returns seconds per request, wrong answers, and the largest relative difference of a score."""
         connection = http.client.HTTPConnection(self.parts.hostname, self.parts.port)
         seconds, wrong, largest = [], 0, 0.0
         for number in numbers:
@@ -71,7 +71,7 @@ def percentiles(seconds: list[float]) -> dict:
 
 
 def without_http(served: saved_model.ServedDetector, images: np.ndarray, calls: int) -> dict:
-    """The model alone, called in this process: what the machine itself adds to a p99."""
+    """Times the model alone in this process, which shows what the machine itself adds to the 99th percentile."""
     seconds = []
     for number in range(calls):
         place = number % len(images)
@@ -82,7 +82,7 @@ def without_http(served: saved_model.ServedDetector, images: np.ndarray, calls: 
 
 
 def asked(client: Client, requests: int, clients: int) -> dict:
-    """All requests, from so many clients at once."""
+    """Sends all requests, from `clients` clients at once."""
     start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
         seen = list(pool.map(client, [range(number, requests, clients) for number in range(clients)]))

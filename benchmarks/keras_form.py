@@ -1,10 +1,10 @@
-"""What a Keras user would write instead: the same networks and the same WGAN-GP updates as `fanogan_tf`, as a yardstick.
+"""The yardstick in Keras, as its users would write it: the same networks and WGAN-GP updates as `fanogan_tf`.
 
-Functional models in the plain order of the papers: upsample, then convolve; convolve, then pool. Two forms, which differ only in
-how an image changes its size:
+Functional models in the plain order of the papers: upsample, then convolve; convolve, then pool. Two forms differ only in the way
+an image changes its size:
   idiomatic: stock layers, AveragePooling2D and UpSampling2D.
-  authors: as TensorFlow code of the time of WGAN-GP does it, the mean of four strided slices and depth_to_space of four copies.
-Layers are named after the attributes of `fanogan_tf.networks.resnet`, so that weights find their place by name.
+  authors: as in TensorFlow code of WGAN-GP's time, the mean of four strided slices and depth_to_space of four copies.
+Layers are named after the attributes of `fanogan_tf.networks.resnet`, so that weights are copied by name.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ N_CRITIC = 5
 
 
 class SlicedMeanPool(layers.Layer):
-    """(B, 2H, 2W, C) -> (B, H, W, C): the mean of the four images that every second row and column make."""
+    """Mean of the four images of every second row and column: (B, 2H, 2W, C) -> (B, H, W, C)."""
 
     def call(self, x):
         return 0.25 * (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2])
 
 
 class DepthToSpaceUpsampling(layers.Layer):
-    """(B, H, W, C) -> (B, 2H, 2W, C): each pixel four times."""
+    """Doubling, each pixel four times: (B, H, W, C) -> (B, 2H, 2W, C)."""
 
     def call(self, x):
         return tf.nn.depth_to_space(tf.concat([x] * 4, axis=-1), 2)
@@ -47,7 +47,7 @@ def _he_conv(filters: int, name: str, **kwargs) -> layers.Conv2D:
 
 
 def _float32(x, activation: str = "linear", name: str | None = None):
-    """What leaves a network is float32 under every policy."""
+    """Casts a network's output to float32 under every policy."""
     return layers.Activation(activation, dtype="float32", name=name)(x)
 
 
@@ -72,7 +72,7 @@ def _down_block(x, filters: int, form: str, norm: Callable[..., layers.Layer], n
 
 
 def _body(images, dim: int, form: str, norm: Callable[..., layers.Layer]):
-    """What critic and encoder share: (B, side, side, 1) -> flat features."""
+    """Applies the layers common to critic and encoder: (B, side, side, 1) -> flat features."""
     first, *rest = geometry(*images.shape[1:3]).down_filters(dim)
     x = layers.Conv2D(first, 3, padding="same", name="conv")(images)
     for i, filters in enumerate(rest):
@@ -81,7 +81,7 @@ def _body(images, dim: int, form: str, norm: Callable[..., layers.Layer]):
 
 
 def build_generator(side: int, dim: int, latent_dim: int, form: str = "idiomatic") -> keras.Model:
-    """G: z (B, latent_dim) -> images (B, side, side, 1) in (-1, 1)."""
+    """Builds G: z (B, latent_dim) -> images (B, side, side, 1) in (-1, 1)."""
     geo = geometry(side, side)
     first, *rest = geo.up_filters(dim)
     z = keras.Input((latent_dim,))
@@ -94,7 +94,7 @@ def build_generator(side: int, dim: int, latent_dim: int, form: str = "idiomatic
 
 
 def build_critic(side: int, dim: int, form: str = "idiomatic") -> keras.Model:
-    """D and its features: images (B, side, side, 1) -> (critic values (B,), f(x) (B, n_d))."""
+    """Builds D and its features: images (B, side, side, 1) -> (critic values (B,), f(x) (B, n_d))."""
     images = keras.Input((side, side, 1))
     features = _body(images, dim, form, _layer_norm)
     values = layers.Reshape(())(layers.Dense(1, name="dense")(features))
@@ -102,7 +102,7 @@ def build_critic(side: int, dim: int, form: str = "idiomatic") -> keras.Model:
 
 
 def build_encoder(side: int, dim: int, latent_dim: int, form: str = "idiomatic") -> keras.Model:
-    """E: images (B, side, side, 1) -> z (B, latent_dim) in (-1, 1)."""
+    """Builds E: images (B, side, side, 1) -> z (B, latent_dim) in (-1, 1)."""
     images = keras.Input((side, side, 1))
     z = layers.Dense(latent_dim, name="dense")(_body(images, dim, form, _batch_norm))
     return keras.Model(images, _float32(z, "tanh"), name="encoder")
@@ -144,7 +144,7 @@ class KerasForm:
 
     @functools.cached_property
     def encoder(self) -> keras.Model:
-        """E with the other networks' sizes and precision; made when first asked for, as training has no use for it."""
+        """E with the other networks' sizes and precision; made on first use, as training does not need it."""
         with _policy(self.precision):
             return self._build_encoder()
 
@@ -155,13 +155,13 @@ class KerasForm:
         return float(self._generator_step())
 
     def iteration(self) -> tuple[float, float]:
-        """Five critic updates and one generator update: the losses of the last two."""
+        """Makes five critic updates and one generator update; returns the losses of the last two."""
         for _ in range(N_CRITIC):
             loss_d = self.critic_update()
         return loss_d, self.generator_update()
 
     def critic_loss(self, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-        """The paper's loss term by term, with a pass of its own for each. alpha: (B, 1, 1, 1) in [0, 1]."""
+        """Computes the paper's loss term by term, with one pass each. alpha: (B, 1, 1, 1) in [0, 1]."""
         real_values, _ = self.critic(real)
         fake_values, _ = self.critic(fake)
         mixed = real + alpha * (fake - real)
@@ -199,7 +199,7 @@ class KerasForm:
 
 @contextlib.contextmanager
 def _policy(precision: str) -> Iterator[None]:
-    """Layers made inside this block compute in that precision."""
+    """Makes the layers built inside this block compute in that precision."""
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy("float32" if precision == "none" else f"mixed_{precision}")
     try:
@@ -209,9 +209,9 @@ def _policy(precision: str) -> Iterator[None]:
 
 
 def matched_variables(ours: keras.Model, theirs: keras.Model) -> list[tuple[keras.Variable, keras.Variable]]:
-    """Each variable of our network with its fellow in the Keras form.
+    """Pairs each variable of our network with its counterpart in the Keras form.
 
-    By name, not by position: ours lists its layers as they were made, a functional model as its graph runs.
+    By name, not by position: our network lists its layers in the order of creation, a functional model in that of its graph.
     """
     body = getattr(ours, "body", ours)
     sources = {"conv": body.conv, "dense": ours.dense} | ({"norm": ours.norm} if hasattr(ours, "norm") else {})
@@ -219,11 +219,11 @@ def matched_variables(ours: keras.Model, theirs: keras.Model) -> list[tuple[kera
         sources |= {f"block_{i}_{name}": getattr(block, name) for name in ("norm_1", "conv_1", "norm_2", "conv_2", "shortcut")}
     pairs = [(getattr(sources[layer.name], variable.name), variable) for layer in theirs.layers for variable in layer.variables]
     if {id(our) for our, _ in pairs} != {id(our) for our in ours.variables}:
-        raise ValueError("some variables of our network have no fellow in the Keras form")
+        raise ValueError("some variables of our network have no counterpart in the Keras form")
     return pairs
 
 
 def copy_weights(ours: keras.Model, theirs: keras.Model) -> None:
-    """All variables of `NetworkSpec(...).generator()`, `.critic()` or `.encoder()`, into the same network of the Keras form."""
+    """Copies all variables of `NetworkSpec(...).generator()`, `.critic()` or `.encoder()` into that network of the Keras form."""
     for our, their in matched_variables(ours, theirs):
         their.assign(our)

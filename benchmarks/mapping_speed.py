@@ -1,4 +1,4 @@
-"""An encoder against a search for z per image, on the same weights and images: python benchmarks/mapping_speed.py"""
+"""The speed of an encoder against latent search, on the same weights and images: python benchmarks/mapping_speed.py"""
 
 import functools
 
@@ -25,7 +25,7 @@ def full(quick: bool) -> dict:
 
 
 def measured(side: int, dim: int, latent_dim: int, quick: bool) -> dict:
-    """Images per second of each, and how many times as fast as the searches the encoder is."""
+    """Measures the images per second of each, and how many times as fast the encoder is."""
     encoder = synthetic.detector(NetworkSpec((side, side, 1), dim, latent_dim))
     parts = {"generator": encoder.generator, "critic": encoder.critic, "learning_rate": 0.02, "patience": 0, "seed": 0}
     steps = {name: 3 if quick else count for name, count in STEPS.items()}

@@ -1,4 +1,4 @@
-"""Keeps what a finished run of flags/oct_phantom.flags measured: python benchmarks/oct_phantom.py RUN_DIR"""
+"""The measurements of a finished run of flags/oct_phantom.flags, kept: python benchmarks/oct_phantom.py RUN_DIR"""
 
 import json
 import sys

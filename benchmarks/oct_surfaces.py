@@ -1,6 +1,6 @@
-"""How long finding the retina's surfaces takes, and how exact it is on phantoms: python benchmarks/oct_surfaces.py
+"""The time to find the retina's surfaces, and their error on phantoms: python benchmarks/oct_surfaces.py
 
-Seconds turn by turn in one process; peak memory of each method in a process of its own.
+Times are interleaved in one process; the peak memory of each method is measured in a process of its own.
 """
 
 import command
@@ -23,7 +23,7 @@ SEEDS = range(2000, 2004)
 
 
 def phantom(seed: int, state: str, bscans: int, width: int) -> Volume:
-    """A phantom volume of 512 columns, or with the means of neighbours as columns."""
+    """Makes a phantom volume of 512 columns, or of fewer, which are means of neighbours."""
     volume = make_phantom(seed, PhantomSettings(bscans=bscans, lesions=LESIONS[state]))
     if width == volume.data.shape[2]:
         return volume
@@ -35,7 +35,7 @@ def phantom(seed: int, state: str, bscans: int, width: int) -> Volume:
 
 
 def errors(wrong: list[np.ndarray]) -> dict[str, float]:
-    """Of differences found - true, in pixels."""
+    """Summarises the differences found - true, in pixels."""
     wrong = np.concatenate([part.ravel() for part in wrong])
     size = np.abs(wrong)
     figures = {"mean_absolute": size.mean(), "percentile_95": np.percentile(size, 95), "most": size.max(), "mean": wrong.mean()}
@@ -64,7 +64,7 @@ def exactness(seeds: list[int], bscans: int, width: int) -> list[dict]:
 
 
 def measure(method: str, bscans: int, width: int) -> dict:
-    """Peak memory of one volume in this process, and what the process held with the volume before."""
+    """Measures the peak memory of one volume in this process, and the memory before, with the volume loaded."""
     volume = phantom(SEEDS[0], "diseased", bscans, width)
     before = command.peak_memory_gb()
     find_surfaces(volume.data, volume.spacing, method)
@@ -84,7 +84,7 @@ def cost(bscans: int, width: int, rounds: int) -> list[dict]:
 
 
 def preparation(bscans: int, rounds: int) -> dict:
-    """Seconds of the whole preparation but the search: the surfaces are those that the volume brings along."""
+    """Times the whole preparation without the search: the surfaces come with the volume."""
     volume = phantom(SEEDS[0], "diseased", bscans, 512)
     without_search = Preparation(surfaces="file")
     seconds = harness.interleaved({"prepare": lambda: prepare(volume, without_search)}, rounds, warm=1)

@@ -1,4 +1,4 @@
-"""The training step of `fanogan_tf` itself, in the shape that the yardsticks have."""
+"""The training step of `fanogan_tf` itself, with the interface of the yardsticks."""
 
 import numpy as np
 import tensorflow as tf
@@ -29,5 +29,5 @@ class OurForm:
         return float(self._generator()["loss_g"])
 
     def iteration(self) -> float:
-        """Five critic updates and one generator update, as `fit` runs them."""
+        """Makes five critic updates and one generator update, as `fit` runs them."""
         return float(self._iteration(self.images)["loss_g"])

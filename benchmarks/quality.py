@@ -1,10 +1,10 @@
-"""Speed does no harm: AUROC on MNIST, plain against folded against bfloat16, over seeds.
+"""The quality of plain, folded and bfloat16 training: AUROC on MNIST, over seeds.
 
 python benchmarks/quality.py --data_path=mnist.npz --work=DIR -> results/quality.json
 
-Every run has the same small budget, the same data and, with equal seed, the same first weights. Each has one thread, as bfloat16
-on more gives other bits every time; so both digits are trained at once. Runs that are done in DIR are kept: the same command goes
-on where it was stopped.
+All runs have the same small budget and the same data; with equal seed, they have the same first weights. Each has one thread,
+because bfloat16 on several threads gives different bits every time; so both digits are trained at once. Finished runs in DIR are
+kept: after an interruption, the same command resumes.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def auroc(folder: Path) -> float:
 
 
 def measured(work: Path, data_path: str, digit: int, form: str, seed: int) -> float:
-    """AUROC of that run on the whole test split, trained first where it is not there yet."""
+    """Measures the AUROC of that run on the whole test split; trains it first if necessary."""
     folder = work / f"{digit}_{form}_{seed}"
     if not (folder / "report" / "metrics.json").is_file():
         settings = [f"--normal_class={digit}", f"--seed={seed}", f"--data_path={data_path}", *BUDGET, *FORMS[form]]
@@ -44,7 +44,7 @@ def measured(work: Path, data_path: str, digit: int, form: str, seed: int) -> fl
 
 
 def rescored(folder: Path) -> float:
-    """AUROC of a float32 run when scored in bfloat16; leaves the run's own scores as they were."""
+    """Measures the AUROC of a float32 run scored in bfloat16, then restores its own scores."""
     with_own = auroc(folder)
     run("score.py", f"--run_dir={folder}", "--mixed_precision=bfloat16")
     run("evaluate.py", f"--run_dir={folder}")

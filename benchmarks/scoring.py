@@ -1,7 +1,7 @@
 """Images per second from PNG files to a table of scores, against a plain Keras script: python benchmarks/scoring.py
 
-Same files, same random weights, same scores; ours also computes the latent distance and the probability of each image. Then ours
-at several batch sizes.
+Both use the same files and random weights and get the same scores; ours also computes the latent distance and the probability of
+each image. Then ours is timed at several batch sizes.
 """
 
 import csv
@@ -37,7 +37,7 @@ NETWORKS = ("encoder", "generator", "critic")
 
 
 class PlainKeras:
-    """What one writes without this package: all images in one array, one `predict` after another."""
+    """A scoring script without this package: all images in one array, one `predict` after another."""
 
     def __init__(self, detector: Detector, batch: int):
         spec = detector.spec
@@ -66,18 +66,18 @@ def score(detector: Detector, paths: list[Path], table: Path, batch: int = BATCH
 
 
 def scores_in(table: Path) -> np.ndarray:
-    """(N,) float64: the column `score`."""
+    """Reads the column `score`, (N,) float64."""
     with open(table, newline="", encoding="utf-8") as file:
         return np.array([float(row["score"]) for row in csv.DictReader(file)])
 
 
 def largest_difference(ones: np.ndarray, others: np.ndarray) -> float:
-    """The largest difference of two scores of one image, relative."""
+    """Computes the largest relative difference of two scores of one image."""
     return float(np.max(np.abs(ones - others) / np.abs(ones)))
 
 
 def against_keras(detectors: dict[str, Detector], paths: list[Path], folder: Path, rounds: int) -> dict:
-    """Speeds and scores of the plain script and of ours."""
+    """Measures speeds and scores of the plain script and of ours."""
     plain = {f"keras_predict_batch_{batch}": PlainKeras(detectors["float32"], batch) for batch in (KERAS_BATCH, BATCH)}
     work = {name: script.score for name, script in plain.items()}
     work |= {f"ours_{precision}": functools.partial(score, detector) for precision, detector in detectors.items()}
@@ -102,7 +102,7 @@ def against_keras(detectors: dict[str, Detector], paths: list[Path], folder: Pat
 
 
 def by_batch(detector: Detector, paths: list[Path], images: int, folder: Path, rounds: int) -> dict:
-    """Images per second of ours at each batch size, on `images` images or one whole batch."""
+    """Measures images per second of ours at each batch size, on `images` images or one whole batch."""
     counts = {str(batch): max(images, batch) for batch in BATCHES}
     table = folder / "batches.csv"
     forms = {name: functools.partial(score, detector, paths[:count], table, int(name)) for name, count in counts.items()}

@@ -1,6 +1,6 @@
-"""Peak memory of scoring 7,000 and 70,000 images of 28x28 from PNG files: benchmarks/scoring_memory.py
+"""The peak memory of scoring 7,000 and 70,000 PNG files of 28x28: python benchmarks/scoring_memory.py
 
-Each number is a process of its own (untrained networks, synthetic noise images); the difference is what memory grows by.
+Each number comes from a process of its own (untrained networks, noise images). The difference shows the growth.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Images and weights for the benchmarks: speed asks for their sizes, not for their meaning."""
+"""Synthetic images and weights for the benchmarks: speed depends on their sizes, not on their content."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from fanogan_tf.networks.spec import NetworkSpec
 
 
 def noise(count: int, side: int, seed: int = 0) -> np.ndarray:
-    """(count, side, side, 1) uint8."""
+    """Makes noise images, (count, side, side, 1) uint8."""
     return np.random.default_rng(seed).integers(0, 256, (count, side, side, 1), np.uint8)
 
 
 def signed_noise(count: int, side: int, seed: int = 0) -> np.ndarray:
-    """(count, side, side, 1) float32 in [-1, 1)."""
+    """Makes noise images, (count, side, side, 1) float32 in [-1, 1)."""
     return np.random.default_rng(seed).uniform(-1, 1, (count, side, side, 1)).astype(np.float32)
 
 
 def image_set(images: np.ndarray) -> ImageSet:
-    """`images` (an array or a memory-map) as unlabelled images."""
+    """Wraps `images` (an array or a memory map) as unlabelled images."""
     count = len(images)
     return ImageSet(images, np.full(count, -1), np.full(count, ""), np.array([f"{i:06d}" for i in range(count)]))
 
@@ -38,7 +38,7 @@ def write_pngs(folder: Path, count: int, side: int) -> list[Path]:
 
 
 def randomise(network: keras.Model, seed: int) -> None:
-    """Other values for all that starts as 0 or 1, moving statistics included, as if the network had been trained."""
+    """Randomises all variables that start as 0 or 1, moving statistics included, as if the network had been trained."""
     rng = np.random.default_rng(seed)
     for variable in network.variables:
         kind = variable.path.rsplit("/", 1)[-1]
@@ -49,7 +49,7 @@ def randomise(network: keras.Model, seed: int) -> None:
 
 
 def detector(spec: NetworkSpec, kappa: float = 1.0, seed: int = 0) -> EncoderDetector:
-    """A calibrated detector with random weights."""
+    """Makes a calibrated detector with random weights."""
     keras.utils.set_random_seed(seed)
     networks = {name: getattr(spec, name)() for name in EncoderDetector.NETWORKS}
     for number, network in enumerate(networks.values()):

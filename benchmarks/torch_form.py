@@ -1,7 +1,7 @@
-"""What a PyTorch user would write instead: the same networks and the same WGAN-GP updates as `fanogan_tf`, as a yardstick.
+"""The yardstick in PyTorch, as its users would write it: the same networks and WGAN-GP updates as `fanogan_tf`.
 
-The plain form of the papers (upsample, then convolve; convolve, then pool), in channels_last memory: the faster one on a CPU.
-Attribute names are those of `fanogan_tf.networks.resnet`, so that weights find their place by name.
+The plain form of the papers (upsample, then convolve; convolve, then pool), in channels_last memory, which is faster on a CPU.
+Attributes have the names of those in `fanogan_tf.networks.resnet`, so that weights are copied by name.
 """
 
 import functools
@@ -124,14 +124,14 @@ class Critic(nn.Module):
 
 
 def gradient_penalty(critic: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """mean over images of (||grad_x D(x)||_2 - 1)^2, with a graph to differentiate once more."""
+    """Computes the mean over images of (||grad_x D(x)||_2 - 1)^2, with a graph to differentiate again."""
     images = images.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
     return _mean_square_excess(gradient)
 
 
 def functional_gradient_penalty(critic: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """`gradient_penalty` for torch.compile, which differentiates a graph once only, but also one that holds a gradient."""
+    """Computes `gradient_penalty` for torch.compile, which differentiates only once, but also through a gradient."""
     return _mean_square_excess(torch.func.grad(lambda x: critic(x).sum())(images))
 
 
@@ -172,7 +172,7 @@ class TorchForm:
         self._autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16, enabled=bfloat16)
         self._generate, self._criticise, self._penalty = self.generator, self.critic, gradient_penalty
         if compiled:
-            # Every size and precision compiles the same few functions anew: past the limit, 8 by default, that is an error.
+            # Every size and precision compiles the same few functions again; beyond the limit, 8 by default, that is an error.
             torch._dynamo.config.recompile_limit = 64
             compile_ = functools.partial(torch.compile, dynamic=False, fullgraph=True)
             self._generate, self._criticise = compile_(self.generator), compile_(self.critic)
@@ -206,7 +206,7 @@ class TorchForm:
         return loss.item()
 
     def iteration(self) -> tuple[float, float]:
-        """Five critic updates and one generator update: the losses of the last two."""
+        """Makes five critic updates and one generator update; returns the losses of the last two."""
         for _ in range(N_CRITIC):
             loss_d = self.critic_update()
         return loss_d, self.generator_update()

@@ -1,4 +1,4 @@
-"""Both phases' training as the method itself sets it up, one compiled iteration at a time."""
+"""The training of both phases as the method sets it up, one compiled iteration at a time."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,26 +18,26 @@ _FLAGS = Path(__file__).parent.parent / "flags"
 
 
 def flagfile(name: str) -> Options:
-    """The options in flags/<name>.flags."""
+    """Reads the options in flags/<name>.flags."""
     path = _FLAGS / f"{name}.flags"
     return from_text(path.read_text(encoding="utf-8"), str(path))
 
 
 def spec(options: Options) -> NetworkSpec:
-    """The networks that `options` ask for."""
+    """Specifies the networks of `options`."""
     return base.network_spec(options, (*parse_image_size(options.image_size), 1))
 
 
 def gan(options: Options) -> WganGp:
-    """The GAN phase of `options`."""
+    """Sets up the GAN phase of `options`."""
     return gan_training(spec(options), options)
 
 
 def encoder_training(trained: WganGp, options: Options) -> EncoderTraining:
-    """The encoder phase of `options` against `trained`."""
+    """Sets up the encoder phase of `options` against `trained`."""
     return fanogan.encoder_training(trained, spec(options), options)
 
 
 def compiled(model: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """`model.train_step` as one graph, which is what `fit` calls."""
+    """Compiles `model.train_step` into one graph, as `fit` does."""
     return tf.function(model.train_step, jit_compile=model.jit_compile)

@@ -1,6 +1,6 @@
-"""The training step against what one would write instead: benchmarks/training_step.py -> results/training_step.json
+"""The training step against its yardsticks: python benchmarks/training_step.py
 
-Forms of the same networks and updates in one process, turn by turn: the authors' and idiomatic Keras (keras_form.py), ours
+Forms of the same networks and updates, interleaved in one process: the authors' and idiomatic Keras (keras_form.py), ours
 (our_form.py), ours in bfloat16, and PyTorch (torch_form.py; pip install torch==2.13.0), eager and compiled, in bfloat16 too.
 """
 
@@ -34,10 +34,10 @@ def at_size(side: int, dim: int, latent_dim: int, batch: int, rounds: int) -> di
     ours, torch = forms["ours"].model, forms["torch_eager"]
     same = torch_form.same_function(ours.generator, ours.critic, torch)
     assert max(same.values()) < 1e-3, f"PyTorch's networks compute something else: {same}"
-    # A whole iteration costs six updates: fewer rounds, and only those that are to be compared by it.
+    # A whole iteration costs six updates: fewer rounds, and only the forms that are compared by it.
     whole = {name: form.iteration for name, form in forms.items() if name not in YARDSTICKS}
     for name in ("ours", "ours_bfloat16"):
-        whole[name]()  # One graph of its own, while those of the others are the updates' and will be warm.
+        whole[name]()  # Compiles their graph of a whole iteration; the other forms' graphs are warm after their updates.
     seconds = {
         "critic_update": harness.interleaved({name: form.critic_update for name, form in forms.items()}, rounds),
         "generator_update": harness.interleaved({name: form.generator_update for name, form in forms.items()}, rounds),
@@ -63,7 +63,7 @@ def at_size(side: int, dim: int, latent_dim: int, batch: int, rounds: int) -> di
 
 
 def against_torch(seconds: dict) -> dict[str, dict[str, float]]:
-    """Ours against the fastest PyTorch variant of the same precision."""
+    """Compares ours with the fastest PyTorch variant of the same precision."""
     found = {}
     for part, times in seconds.items():
         median = {name: harness.summary(all_)["median"] for name, all_ in times.items()}

@@ -10,7 +10,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 from tests.helpers.archived import assert_same_rows, exported, rows_of, score, write_images
 
-FILES: dict[str, bytes] = {}  # What is on the shelf.
+FILES: dict[str, bytes] = {}  # The contents of the shelf.
 
 
 class _Handle(io.BytesIO):
@@ -25,7 +25,7 @@ class _Handle(io.BytesIO):
 
 
 class Shelf(FileSystem):
-    """shelf://..., a place that only Beam can reach, as buckets are."""
+    """A file system at shelf://, which only Beam can reach, like buckets."""
 
     @classmethod
     def scheme(cls):
@@ -99,7 +99,7 @@ def put(folder, url):
 
 @pytest.fixture
 def folder(tmp_path):
-    """0.png 1.png sub/0.png sub/1.png and what is not looked at: sub/notes.txt .hidden/0.png."""
+    """A folder of 000.png, 001.png, sub/000.png, sub/001.png, and files to ignore: sub/notes.txt, .hidden/000.png."""
     write_images(tmp_path / "f", 2)
     write_images(tmp_path / "f/sub", 2)
     write_images(tmp_path / "f/.hidden", 1)
@@ -111,7 +111,7 @@ def folder(tmp_path):
     "named",
     [["f"], ["f", "f"], ["f/sub", "f"], ["f", "f/001.png"], ["f/sub/notes.txt", "f"], ["f", "f/.hidden"], ["f/sub", "f/001.png"]],
 )
-def test_the_files_that_score_py_finds(folder, monkeypatch, named):
+def test_finds_the_files_that_score_finds(folder, monkeypatch, named):
     monkeypatch.chdir(folder.parent)
     names = list(found(named))
     assert sorted(names) == sorted(path.as_posix() for path in ImageStream(named, (8, 8, 1))._paths)
@@ -133,7 +133,7 @@ def test_nothing_is_found_before_it_is_asked_for(folder, monkeypatch):
     assert len(walked) == 3
 
 
-def test_paths_where_nothing_is(folder):
+def test_paths_without_images(folder):
     (folder / "empty").mkdir()
     for name, said in (("none.png", "none.png: no such file or folder"), ("empty", "empty: no images in this folder")):
         with pytest.raises(UserError, match=said):
@@ -155,7 +155,7 @@ def test_volumes_below_a_url_are_single_files(shelf):
     assert sorted(found(["shelf://b"], volumes=True)) == ["shelf://b/1.vol", "shelf://b/2.dcm"]
 
 
-def test_what_is_at_a_url_is_copied_and_gone_afterwards(folder, shelf):
+def test_a_url_is_copied_and_the_copy_deleted_afterwards(folder, shelf):
     put(folder, "shelf://bucket/f")
     with at_hand("shelf://bucket/f/001.png") as path:
         assert path.name == "001.png" and path.read_bytes() == (folder / "001.png").read_bytes()
@@ -170,7 +170,7 @@ def test_what_is_at_a_url_is_copied_and_gone_afterwards(folder, shelf):
 
 @pytest.mark.slow
 def test_everything_by_url(folder, shelf, tmp_path):
-    """Model, images and output: as from paths."""
+    """Model, images and output at URLs give the same scores as at paths."""
     model = exported(tmp_path / "models", Options(), side=8)
     put(model, "shelf://bucket/models/1")
     put(folder, "shelf://bucket/f")

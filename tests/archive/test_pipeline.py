@@ -1,4 +1,4 @@
-"""Archive scoring on Beam's DirectRunner, against what scripts/score.py makes of the same files and model."""
+"""Archive scoring on Beam's DirectRunner, against the scores of `score` for the same files and model."""
 
 import json
 import os
@@ -42,13 +42,13 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(model, images, tmp_path_factory):
-    """The rows of scripts/score.py --saved_model."""
+    """The rows of `score --saved_model`."""
     path = tmp_path_factory.mktemp("expected") / "scores.csv"
     score_exported(model, Options(), frozenset(), [images], path)
     return rows_of(path)
 
 
-def test_the_same_scores_as_score_py(model, images, expected, tmp_path):
+def test_the_same_scores_as_score(model, images, expected, tmp_path):
     line = score(model, [images], tmp_path / "new/out")
     out = tmp_path / "new/out"
     assert_same_rows(rows_of(*out.glob("scores-*.csv")), expected)
@@ -72,7 +72,7 @@ def test_parquet(model, images, expected, tmp_path):
 
 @pytest.mark.slow
 def test_two_worker_processes(model, images, expected, tmp_path, monkeypatch):
-    """Both have work, and together they do what one does."""
+    """Both have work, and together they give the result of one."""
     monkeypatch.setattr(pipeline, "_IMAGES_PIECE", 64)
     score(model, [images], tmp_path / "out", *MULTI_PROCESS)
     shards = list((tmp_path / "out").glob("scores-*.csv"))
@@ -81,7 +81,7 @@ def test_two_worker_processes(model, images, expected, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_shards_are_of_the_size_that_was_laid_down(model, images, expected, tmp_path, monkeypatch):
+def test_size_of_shards(model, images, expected, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "_ROWS_PER_SHARD", 5)
     score(model, [images], tmp_path / "out")
     shards = sorted((tmp_path / "out").glob("scores-*"))
@@ -91,7 +91,7 @@ def test_shards_are_of_the_size_that_was_laid_down(model, images, expected, tmp_
 
 
 @pytest.mark.slow
-def test_batches_are_of_the_size_asked_for(model, tmp_path, monkeypatch):
+def test_size_of_batches(model, tmp_path, monkeypatch):
     sizes = []
     whole = pipeline.SavedModelHandler.run_inference
 
@@ -107,7 +107,7 @@ def test_batches_are_of_the_size_asked_for(model, tmp_path, monkeypatch):
     assert sizes == [4, 4, 3]
 
 
-def test_what_cannot_be_read_is_kept_with_the_reason_and_counted(model, tmp_path):
+def test_unreadable_files_are_listed_with_the_reason_and_counted(model, tmp_path):
     folder = tmp_path / "images"
     write_images(folder, 5)
     (folder / "001.png").write_text("no image")
@@ -126,7 +126,7 @@ def test_what_cannot_be_read_is_kept_with_the_reason_and_counted(model, tmp_path
 
 @pytest.mark.slow
 def test_nothing_is_downloaded(model, tmp_path, monkeypatch):
-    """Beam's DirectRunner would rather have its Prism do the work, a program from elsewhere."""
+    """By default, Beam's DirectRunner hands over to its Prism runner, a program that it downloads."""
     asked = []
     monkeypatch.setattr(prism_runner, "PrismRunner", lambda: asked.append(1))
     write_images(tmp_path / "images", 1)
@@ -143,7 +143,7 @@ def test_nothing_readable_leaves_a_table_without_rows(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_rows_that_get_lost_are_noticed(model, images, tmp_path, monkeypatch):
+def test_lost_rows_are_noticed(model, images, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "_or_reason", lambda name, read: [])
     with pytest.raises(UserError, match="17 files, but 0 scored and 0 unreadable; nothing was written"):
         score(model, [images], tmp_path / "out")
@@ -161,7 +161,7 @@ def test_a_run_that_fails_leaves_nothing(model, images, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_outputs_that_cannot_be(model, images, tmp_path):
+def test_impossible_outputs(model, images, tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there/scores.csv").write_text("years of work")
     with pytest.raises(UserError, match=r"--output=.*there: is there already; give a new folder"):
@@ -180,7 +180,7 @@ def test_nothing_to_score(model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
-def test_no_model_of_ours(images, tmp_path):
+def test_a_model_of_another_project(images, tmp_path):
     with pytest.raises(UserError, match=r"no SavedModel here"):
         score(tmp_path, [images], tmp_path / "out")
     module = tf.Module()
@@ -191,7 +191,7 @@ def test_no_model_of_ours(images, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_flags_that_nobody_knows():
+def test_unknown_flags():
     with pytest.raises(UserError, match=r"--ouput: neither a flag of this command nor of Beam"):
         pipeline.pipeline_options(["--ouput=x"])
     with pytest.raises(UserError, match=r"Beam's flags: argument --direct_num_workers: invalid int value: 'x'"):
@@ -206,7 +206,7 @@ OCT = Options(dataset="oct", image_size="32", patches=6, oct_columns=64, oct_hei
 
 
 @pytest.mark.slow
-def test_volumes_get_the_scores_of_score_py(tmp_path):
+def test_volumes_get_the_same_scores_as_by_score(tmp_path):
     """One row per patch and per volume; a damaged one is kept apart, and so is a B-scan without signal."""
     model = exported(tmp_path / "model", OCT, side=32)
     folder = tmp_path / "volumes"

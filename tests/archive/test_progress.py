@@ -14,7 +14,7 @@ def test_copies_count_for_themselves(tmp_path, monkeypatch):
     assert counted(tmp_path) == 3 and len(list(tmp_path.iterdir())) == 2
 
 
-def test_told_now_and_then_and_nothing_lost(tmp_path, monkeypatch):
+def test_reports_now_and_then_and_loses_nothing(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     ticker = Ticker(str(tmp_path))
@@ -26,7 +26,7 @@ def test_told_now_and_then_and_nothing_lost(tmp_path, monkeypatch):
     assert told == [1, 1, 1, 4, 4, 4, 7, 7, 7, 10]
 
 
-def test_told_to_nobody():
+def test_without_a_folder_nothing_is_reported():
     Ticker("")()
 
 
@@ -38,7 +38,7 @@ def test_bar(tmp_path, capsys, monkeypatch):
     assert "scoring: 100%" in (said := capsys.readouterr().err) and "7/7" in said
 
 
-def test_bar_of_a_run_that_fails_ends_where_that_was(tmp_path, capsys):
+def test_bar_of_a_failed_run_is_not_full(tmp_path, capsys):
     try:
         with shown(tmp_path, 7, "image"):
             raise OSError

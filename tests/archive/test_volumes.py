@@ -12,7 +12,7 @@ def patch(score, anomalous):
 
 
 def joined(*parts):
-    """What comes out if each part is added up by another worker."""
+    """Combines parts that different workers added up."""
     combine = _OneRow()
     accumulators = []
     for part in parts:
@@ -24,7 +24,7 @@ def joined(*parts):
 
 
 @pytest.mark.parametrize("split", [0, 1, 2, 3, 4])
-def test_wherever_its_patches_were_scored(split):
+def test_whichever_worker_scored_its_patches(split):
     elements = [patch(1.0, False), FACTS, patch(4.0, True), patch(2.5, True)]
     row = joined(elements[:split], elements[split:])
     figures = {"patches": 3, "score_mean": 2.5, "score_max": 4.0, "share_anomalous": 2 / 3}

@@ -1,4 +1,4 @@
-"""Worker processes that get killed: the run ends with one line, at once, and nothing of it is left."""
+"""Worker processes that are killed: the run ends at once, with one line, and leaves nothing behind."""
 
 import os
 import signal
@@ -20,14 +20,14 @@ SAID = "a worker process has died (killed, or out of memory); nothing was writte
 
 @pytest.fixture(autouse=True)
 def ctrl_c():
-    """As in a terminal: what a shell starts in the background ignores it, and so would these tests."""
+    """Handles Ctrl-C as in a terminal; a shell makes its background processes ignore it, these tests included."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def wait_for(look, seconds=120):
-    """What `look` returns once that is something."""
+    """Polls `look` until it returns something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := look():
@@ -37,7 +37,7 @@ def wait_for(look, seconds=120):
 
 
 def reader_of(fifo):
-    """The process that has come to read `fifo`, and our end of it, or None."""
+    """Finds the process that reads `fifo`; returns it with our end of the pipe, or None."""
     try:
         ours = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
     except OSError:  # Nobody yet.
@@ -62,7 +62,7 @@ def work(tmp_path_factory):
 
 
 def fails_while(act, work, output, *more):
-    """Scores with two worker processes while `act` runs in another thread; returns what the run raised."""
+    """Scores with two worker processes while `act` runs in another thread; returns the error's message."""
     model, images = work
     actor = threading.Thread(target=act)
     actor.start()
@@ -74,7 +74,7 @@ def fails_while(act, work, output, *more):
 
 @pytest.mark.slow
 def test_killed_in_the_middle_of_its_work(work, tmp_path, capfd):
-    """It reads a pipe as an image, waits there for ever, and that is when it is killed."""
+    """It reads a pipe as an image, and is killed while it waits there for ever."""
     fifo = tmp_path / "one.png"
     os.mkfifo(fifo)
 
@@ -90,21 +90,21 @@ def test_killed_in_the_middle_of_its_work(work, tmp_path, capfd):
 
 @pytest.mark.slow
 def test_killed_before_its_work_begins(work, tmp_path, capfd):
-    """For which Beam alone would wait for ever."""
+    """Beam alone would wait for it for ever."""
     act = lambda: os.kill(wait_for(lambda: _workers_of(os.getpid()))[0], signal.SIGKILL)  # noqa: E731
     assert fails_while(act, work, tmp_path / "out") == SAID
     assert "Traceback" not in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_errors_stay_what_they_are():
+def test_other_errors_pass_unchanged():
     with pytest.raises(RuntimeError, match="another"), watched():
         raise RuntimeError("another")
     with pytest.raises(UserError, match="has died"), watched():
         raise RuntimeError("Channel closed prematurely.")
 
 
-def test_ctrl_c_stays_what_it_is_whatever_beam_makes_of_it():
+def test_ctrl_c_passes_although_beam_wraps_it():
     with pytest.raises(KeyboardInterrupt), watched():
         try:
             signal.raise_signal(signal.SIGINT)
@@ -112,7 +112,7 @@ def test_ctrl_c_stays_what_it_is_whatever_beam_makes_of_it():
             raise RuntimeError("KeyboardInterrupt [while running 'Read']") from error
 
 
-def test_who_ignores_ctrl_c_goes_on_doing_so():
+def test_an_ignored_ctrl_c_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with watched():
@@ -121,14 +121,14 @@ def test_who_ignores_ctrl_c_goes_on_doing_so():
         signal.signal(signal.SIGINT, before)
 
 
-def test_hooks_are_put_back():
+def test_hooks_are_restored():
     before = threading.excepthook, signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGUSR1)
     with watched():
         assert threading.excepthook is not before[0] and signal.getsignal(signal.SIGINT) is not before[1]
     assert (threading.excepthook, signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGUSR1)) == before
 
 
-def test_on_ctrl_c_the_workers_are_ended_and_nobody_else():
+def test_ctrl_c_ends_the_workers_and_no_other_process():
     sleeping = ["import time; time.sleep(600)", "# apache_beam.runners.worker.sdk_worker_main"]
     worker, other = (subprocess.Popen([sys.executable, "-c", *part]) for part in (sleeping, sleeping[:1]))
     try:

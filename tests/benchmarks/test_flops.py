@@ -4,7 +4,7 @@ from benchmarks import flops
 
 
 def test_of_the_paper():
-    """Counted by hand once before: 3.385 and 3.564 GFLOP per image; with each halving and doubling folded far fewer."""
+    """Counted by hand before: 3.385 and 3.564 GFLOP per image; far fewer with every halving and doubling folded."""
     assert flops.critic_forward(64, 64, "plain") == pytest.approx(3.385e9, rel=0.01)
     assert flops.generator_forward(64, 64, 128, "plain") == pytest.approx(3.564e9, rel=0.01)
     assert flops.critic_forward(64, 64, "ours") < 0.55 * flops.critic_forward(64, 64, "plain")

@@ -1,4 +1,4 @@
-"""The yardstick must compute what ours computes: otherwise its time says nothing."""
+"""The yardstick must compute the same function as ours, or its time means nothing."""
 
 import keras
 import numpy as np
@@ -22,20 +22,20 @@ IMAGES, Z = random(2, BATCH, SIDE, SIDE, 1), random(3, BATCH, LATENT)
 
 
 def stirred(network):
-    """With random gains, offsets, biases and moving statistics, so that none hides at 1 or 0."""
+    """Randomises gains, offsets, biases and moving statistics, so that none hides at 1 or 0."""
     rng = np.random.default_rng(0)
     for variable in network.variables:
         if variable.name in ("gamma", "moving_variance"):
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
         elif variable.name == "kernel":
-            variable.assign(0.6 * variable)  # Far from where tanh makes all networks alike.
+            variable.assign(0.6 * variable)  # Keeps tanh out of saturation, where all networks look alike.
         else:
             variable.assign(rng.normal(0, 0.3, variable.shape))
     return network
 
 
 def with_our_weights(form, name):
-    """(ours, the Keras form's) with the same weights."""
+    """Makes (our network, that of the Keras form) with the same weights."""
     keras.utils.set_random_seed(1)
     ours, theirs = stirred(getattr(NetworkSpec((SIDE, SIDE, 1), DIM, LATENT), name)()), getattr(form, name)
     copy_weights(ours, theirs)
@@ -50,7 +50,7 @@ def assert_close(theirs, ours, tolerance=1e-4):
 
 
 def assert_same_gradients(ours, theirs, our_loss, their_loss, tolerance=1e-4):
-    """Of two losses, with respect to the weights of two networks."""
+    """Asserts that two losses have the same gradients with respect to the weights of two networks."""
     pairs = [pair for pair in matched_variables(ours, theirs) if pair[1].trainable]
     with tf.GradientTape(persistent=True) as tape:
         our_value, their_value = our_loss(), their_loss()
@@ -58,7 +58,7 @@ def assert_same_gradients(ours, theirs, our_loss, their_loss, tolerance=1e-4):
     expected = tape.gradient(our_value, [our.value for our, _ in pairs])
     actual = tape.gradient(their_value, [their.value for _, their in pairs])
     for (_, their), one, other in zip(pairs, actual, expected, strict=True):
-        # Some gradients are 0 but for rounding: a normalisation takes away what shifts all its inputs alike.
+        # Some gradients are rounding errors: a normalisation cancels a shift of all its inputs.
         largest = max(np.abs(other).max(), 1e-2)
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * largest, err_msg=their.path)
     assert max(np.abs(gradient).max() for gradient in expected) > 0.1
@@ -95,7 +95,7 @@ def test_copy_takes_every_variable(form):
     ours, theirs = with_our_weights(form, "generator")
     for our, their in matched_variables(ours, theirs):
         np.testing.assert_array_equal(our, their)
-    with pytest.raises(ValueError, match="no fellow"):
+    with pytest.raises(ValueError, match="no counterpart"):
         copy_weights(NetworkSpec((SIDE, SIDE, 1), DIM, LATENT).encoder(), form.critic)
 
 
@@ -117,7 +117,7 @@ def test_generator_and_encoder_compute_the_same(form, name, inputs, training):
 
 
 def exact_moments(x, axes, keepdims):
-    """tf.nn.moments, whose mean is a constant inside the variance: that leaves out a term of every second derivative."""
+    """Computes tf.nn.moments with exact second derivatives; there, the mean is a constant inside the variance."""
     mean = tf.reduce_mean(x, axes, keepdims=True)
     assert keepdims
     return mean, tf.reduce_mean(tf.square(x - mean), axes, keepdims=True)
@@ -147,7 +147,7 @@ def test_generator_loss_and_its_gradients_are_the_same(form):
 
 
 def moved(form, update):
-    """The largest step of any weight or moving statistic in each part of the networks."""
+    """Returns the largest step of any weight or moving statistic in each part of the networks."""
     parts = {
         "critic": form.critic.variables,
         "generator": form.generator.trainable_variables,

@@ -1,4 +1,4 @@
-"""From nothing to a report, with the smallest networks there are."""
+"""A comparison from start to report, with the smallest possible networks."""
 
 import csv
 import json
@@ -40,7 +40,7 @@ def compared(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_one_gan_per_seed_serves_all_and_no_more_is_trained_than_needed(compared):
+def test_all_variants_of_a_seed_share_one_gan_and_nothing_else_is_trained(compared):
     root, *_ = compared
     for seed in ("seed_0", "seed_1"):
         run = root / "normal_0" / seed
@@ -69,7 +69,7 @@ def test_report_has_tables_and_figures(compared):
 
 
 @pytest.mark.slow
-def test_again_trains_and_scores_nothing(compared):
+def test_a_second_call_trains_and_scores_nothing(compared):
     root, jobs, _ = compared
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
     train_and_score(jobs)
@@ -77,7 +77,7 @@ def test_again_trains_and_scores_nothing(compared):
 
 
 @pytest.mark.slow
-def test_goes_on_where_it_was_broken_off(compared):
+def test_resumes_after_an_interruption(compared):
     _, jobs, _ = compared
     lost = jobs[0].run.scores
     whole = lost.read_text()
@@ -94,13 +94,13 @@ def test_other_settings_are_refused_by_name(compared):
         train_and_score(other)
 
 
-def test_tables_of_nothing(tmp_path):
+def test_without_finished_runs_there_are_no_tables(tmp_path):
     with pytest.raises(UserError, match=r"nothing trained with these settings yet; leave out --train=false"):
         report(tmp_path / "report", plan(tmp_path, TINY, ["pca"], 1, 0))
     assert not (tmp_path / "report").exists()
 
 
-def test_classes_in_turn_and_what_is_missing(tmp_path, capsys):
+def test_classes_in_turn_and_missing_runs(tmp_path, capsys):
     options = Options(**{**TINY.__dict__, "normal_class": "0,1"})
     train_and_score(plan(tmp_path, options, ["pca"], 1, 0))
     train_and_score(plan(tmp_path, TINY, ["ocsvm"], 1, 0))

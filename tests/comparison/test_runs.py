@@ -32,7 +32,7 @@ def test_a_name_with_a_slash_is_one_folder(tmp_path):
     assert job.run.path.parent.parent == tmp_path / "normal_T-shirt-top" and job.options.normal_class == "T-shirt/top"
 
 
-def test_one_gan_serves_all_that_stand_on_it(tmp_path):
+def test_variants_share_one_gan(tmp_path):
     fanogan, critic = planned(tmp_path)
     assert fanogan.gan is None and fanogan.options.gan_from == ""
     assert critic.options.gan_from == str(fanogan.run.path)

@@ -1,4 +1,4 @@
-"""Figures worked out by hand: four normal and four anomalous images."""
+"""Tables checked by hand, on four normal and four anomalous images."""
 
 import numpy as np
 import pytest

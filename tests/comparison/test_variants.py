@@ -21,7 +21,7 @@ def test_as_many_network_updates_for_all(name, iterations):
     assert options_of(VARIANTS[name], OPTIONS, 3, 0).iterations == iterations
 
 
-def test_fanogan_keeps_its_own_budget_and_ziz_and_izi_score_by_pixels():
+def test_fanogan_keeps_its_budget_and_ziz_and_izi_score_by_pixels():
     both = options_of(VARIANTS["fanogan"], OPTIONS, 7, 0)
     assert (both.iterations, both.encoder_iterations, both.kappa, both.seed) == (100, 300, 10.0, 7)
     assert (both.encoder_loss, both.bound) == ("izi_f", "tanh")
@@ -37,7 +37,7 @@ def test_only_searches_score_fewer_images():
     assert options_of(VARIANTS["iterative"], OPTIONS, 0, 0).test_images == 0
 
 
-def test_a_gan_comes_before_what_stands_on_it():
+def test_a_gan_comes_before_the_variants_that_use_it():
     order = [variant.name for variant in chosen([])]
     assert sorted(order) == sorted(VARIANTS)
     assert all(order.index(variant.gan) < order.index(variant.name) for variant in chosen([]) if variant.gan)

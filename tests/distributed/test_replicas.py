@@ -1,4 +1,4 @@
-"""On one device; what several do is in tests/training/test_distribution.py."""
+"""Replicas on one device; test_strategy.py tests several."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What several devices make of a training is what one makes of it."""
+"""Training on several devices gives the result of training on one."""
 
 import json
 import os
@@ -22,7 +22,7 @@ STEPS = {"wgan_gp": 20, "encoder": 20, "dcgan": 2, "adv_ae": 2, "ali": 2, "ganom
 
 
 def start(output, *steps, worker=None, ports=()):
-    """several_devices.py, as one of two workers where `worker` says which."""
+    """Starts several_devices.py; as one of two workers if `worker` is its index."""
     output.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | {"PYTHONPATH": str(ROOT)}
     if worker is not None:
@@ -47,7 +47,7 @@ def all_cases(strategy):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Folders of what one device, two devices, and each of two workers made; and two devices and then one."""
+    """The folders written by one device, two devices, each of two workers, and two devices followed by one."""
     folder = tmp_path_factory.mktemp("devices")
     ports = free_ports(2)
     processes = [
@@ -72,15 +72,15 @@ def arrays(folder, name):
 
 
 def cancelled(name, key):
-    """Whether batch normalisation takes out again what the variable adds: the last two biases of the residual generator.
+    """Tells whether batch normalisation cancels the variable: the last two biases of the residual generator.
 
-    Their gradients are 0 but for rounding, which Adam turns into steps. And the moving mean behind them has seen them.
+    Their gradients are rounding errors, which Adam turns into steps. The moving mean behind them depends on them too.
     """
     return name in ("wgan_gp", "adv_ae", "ali") and key in ("generator/12 bias", "generator/14 bias", "generator/17 moving_mean")
 
 
 def assert_equal(name, these, those):
-    """To 1e-4 of each variable's norm, and of the images generated."""
+    """Asserts equality to 1e-4 of the norm of each variable and of the generated images."""
     assert these.keys() == those.keys()
     compared = [key for key in those if not cancelled(name, key)]
     assert len(compared) >= len(those) - 3 and "generated" in compared
@@ -91,7 +91,7 @@ def assert_equal(name, these, those):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in STEPS if name != "wgan_gp_float16"])
-def test_two_devices_make_what_one_makes(trained, name):
+def test_two_devices_equal_one(trained, name):
     one = arrays(trained / "one", name)
     assert one["step"] == STEPS[name]
     assert_equal(name, arrays(trained / "two", name), one)
@@ -99,7 +99,7 @@ def test_two_devices_make_what_one_makes(trained, name):
 
 @pytest.mark.slow
 def test_loss_scaling_on_two_devices(trained):
-    """Every update was made, or left out by both devices and the scale halved. Rounding to 16 bits decides which."""
+    """Every update was either made, or skipped by both devices and the scale halved. Rounding to 16 bits decides which."""
     two = arrays(trained / "two", "wgan_gp_float16")
     for optimizer, updates in (("critic_optimizer", 4), ("generator_optimizer", 2)):
         scale, made = two[f"{optimizer}/scale and steps"]
@@ -108,7 +108,7 @@ def test_loss_scaling_on_two_devices(trained):
 
 
 @pytest.mark.slow
-def test_two_workers_make_what_one_device_makes(trained):
+def test_two_workers_equal_one_device(trained):
     chief, other = arrays(trained / "worker_0", "wgan_gp"), arrays(trained / "worker_1", "wgan_gp")
     for key, value in chief.items():
         np.testing.assert_array_equal(other[key], value, err_msg=key)
@@ -121,13 +121,13 @@ def test_resumed_with_another_number_of_devices(trained):
 
 
 @pytest.mark.slow
-def test_the_chief_alone_writes(trained):
+def test_only_the_chief_writes(trained):
     assert sorted(path.name for path in (trained / "worker_0" / "wgan_gp").iterdir()) == ["checkpoints", "logs"]
     assert [path.name for path in (trained / "worker_1").iterdir()] == ["wgan_gp.npz"]
 
 
 class Strategy:
-    """Two workers with two replicas each, as far as `distributed` asks."""
+    """As much of two workers with two replicas each as `distributed` needs."""
 
     num_replicas_in_sync = 4
 
@@ -182,7 +182,7 @@ def test_strategies_and_workers_go_together(monkeypatch):
 
 @pytest.fixture
 def as_worker(monkeypatch):
-    """Makes this process one of two workers; returns what it says at its meetings, while the other says what `others` has."""
+    """Makes this process one of two workers; returns its messages at the meetings, where the other one sends `others`."""
 
     def become(index, others=()):
         task = {"type": "worker", "index": index}
@@ -196,7 +196,7 @@ def as_worker(monkeypatch):
 
 @pytest.mark.parametrize(("index", "before", "after"), [(0, [], [1, 1]), (1, [1], [1, 1])])
 def test_the_chief_goes_first(as_worker, index, before, after):
-    """Two meetings of both: when the chief is through, and when all are."""
+    """The workers meet twice: when the chief has finished, and when all have."""
     said = as_worker(index)
     with distribution.chief_first(None):
         assert said == before
@@ -219,7 +219,7 @@ def test_an_error_of_one_worker_ends_all(as_worker):
     assert entered == [0]
 
 
-def test_a_lost_worker_is_told(as_worker):
+def test_a_lost_worker_is_reported(as_worker):
     alone = tf.distribute.get_strategy()
     error = tf.errors.UnavailableError(None, None, "Collective ops is aborted")
     with pytest.raises(tf.errors.UnavailableError), distribution.together(alone):

@@ -17,7 +17,7 @@ MULTI_PROCESS = ("--direct_running_mode=multi_processing", "--direct_num_workers
 
 
 def exported(folder: Path, options: Options, side: int) -> Path:
-    """A model for images of `side`, with the options on its card; about half of all noise images are anomalous."""
+    """Exports a model for images of `side`, with the options on its card; about half of all noise images are anomalous."""
     detector = made.detector(shape=(side, side, 1))
     noise = np.random.default_rng(0).uniform(-1, 1, (40, side, side, 1)).astype(np.float32)
     detector.calibration = calibrate(detector.measure(noise)["score"], "quantile", 0.5)
@@ -25,7 +25,7 @@ def exported(folder: Path, options: Options, side: int) -> Path:
 
 
 def write_images(folder: Path, count: int, side: int = 8) -> None:
-    """Grey PNGs of noise: 000.png, 001.png, ..."""
+    """Writes grey PNGs of noise: 000.png, 001.png, ..."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         noise = np.random.default_rng(number).integers(0, 256, (side, side), np.uint8)
@@ -33,13 +33,13 @@ def write_images(folder: Path, count: int, side: int = 8) -> None:
 
 
 def score(model: Path, images: list, output: Path, *beam_flags: str, file_format: str = "csv") -> str:
-    """What `scripts/score_archive.py` prints."""
+    """Scores an archive; returns the line that the command prints."""
     names = [str(image) for image in images]
     return score_archive(str(model), names, str(output), file_format, Options(), frozenset(), beam_flags)
 
 
 def rows_of(*paths: Path) -> list[dict[str, str]]:
-    """All rows of some CSV files, by their first column."""
+    """Reads all rows of some CSV files, sorted by their first column."""
     rows = []
     for path in paths:
         with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -48,7 +48,7 @@ def rows_of(*paths: Path) -> list[dict[str, str]]:
 
 
 def assert_same_rows(rows: list[dict[str, str]], expected: list[dict[str, str]]) -> None:
-    """Equal texts, and numbers that are equal but for the last bits, which depend on the place in a batch."""
+    """Asserts equal texts, and numbers equal except for the last bits, which depend on the place in a batch."""
     assert len(rows) == len(expected) > 0
     for row, other in zip(rows, expected, strict=True):
         assert row.keys() == other.keys()

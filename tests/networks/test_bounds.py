@@ -25,7 +25,7 @@ def test_by_hand(bound, expected):
     np.testing.assert_allclose(bounded(bound, Z), expected, rtol=1e-6)
 
 
-def test_seed_is_for_the_stochastic_clip_alone():
+def test_only_the_stochastic_clip_uses_the_seed():
     for bound in ("linear", "tanh", "clip_1"):
         np.testing.assert_array_equal(bounded(bound, Z, tf.constant([1, 2])), bounded(bound, Z))
 
@@ -37,7 +37,7 @@ def test_stochastic_clip():
     np.testing.assert_array_equal(clipped[inside], z.numpy()[inside])
     redrawn = clipped[~inside]
     assert len(redrawn) > 2000 and np.abs(redrawn).max() < 1.0
-    # Uniform in [-1, 1], whatever side the coordinate was on: mean 0, variance 1/3.
+    # Uniform in [-1, 1], whichever side the coordinate was on: mean 0, variance 1/3.
     for part in (clipped[z < -1.0], clipped[z > 1.0]):
         assert abs(part.mean()) < 0.06 and abs(part.var() - 1 / 3) < 0.04
 
@@ -49,6 +49,6 @@ def test_stochastic_clip_by_seed():
     assert np.all(first != other) and len(np.unique(first)) == 100
 
 
-def test_unknown():
+def test_an_unknown_bound_is_refused():
     with pytest.raises(ValueError, match="round"):
         bounded("round", Z)

@@ -20,7 +20,7 @@ def random(seed, *shape):
 
 
 def stirred(network, seed=0):
-    """With every variable at random, so that no gain, offset or bias hides at 1 or 0."""
+    """Randomises every variable, so that no gain, offset or bias hides at 1 or 0."""
     generator = np.random.default_rng(seed)
     for variable in tf_variables(network):
         variable.assign(generator.uniform(0.1, 0.4, variable.shape) * generator.choice([-1, 1], variable.shape))
@@ -37,7 +37,7 @@ def outputs(network, *arguments, **keywords):
     return tf.nest.flatten(network(*arguments, **keywords))
 
 
-def test_the_spec_makes_them():
+def test_the_spec_makes_these_networks():
     made = spec()
     assert isinstance(made.generator(), dcgan.Generator) and isinstance(made.critic(), dcgan.Discriminator)
     assert isinstance(made.encoder(), resnet.Encoder) and made.prior == "uniform"
@@ -48,7 +48,7 @@ def test_the_spec_makes_them():
 
 @pytest.mark.parametrize(("shape", "channels"), [((64, 64, 1), [512, 256, 128, 64]), ((28, 20, 1), [128, 64])], ids=str)
 def test_parameters_of_the_paper(shape, channels):
-    """4 convolutions of 5x5, 512-256-128-64 channels before each; in 28 x 20 images 2 of them, from 7 x 5 pixels."""
+    """4 convolutions of 5x5, with 512-256-128-64 channels before each; for 28 x 20 images 2 of them, from 7 x 5 pixels."""
     paper = spec(shape, dim=64, latent_dim=100)
     first, *rest, last = channels
     base = (shape[0] >> len(channels)) * (shape[1] >> len(channels))
@@ -65,7 +65,7 @@ def test_parameters_of_the_paper(shape, channels):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_first_weights(name):
-    """N(0, 0.02), no two layers alike, and those of the seed."""
+    """N(0, 0.02), no two layers alike, determined by the seed."""
 
     def kernels(seed):
         keras.utils.set_random_seed(seed)
@@ -93,7 +93,7 @@ def test_shapes_and_ranges(shape):
 
 
 def numpy_conv(images, kernel):
-    """5x5, every other pixel; of the three lines of zeros that it needs, one stands before the image and two behind it."""
+    """5x5 on every other pixel. Of the three lines of zeros that it needs, one is before the image and two are behind it."""
     batch, height, width, _ = images.shape
     padded = np.pad(images, [(0, 0), (1, 2), (1, 2), (0, 0)])
     result = np.zeros((batch, height // 2, width // 2, kernel.shape[3]))
@@ -104,7 +104,7 @@ def numpy_conv(images, kernel):
 
 
 def numpy_fractional_conv(images, kernel):
-    """What a strided convolution does, backwards: each pixel is spread over 5x5, two apart."""
+    """A strided convolution backwards: each pixel is spread over 5x5, two pixels apart."""
     batch, height, width, _ = images.shape
     result = np.zeros((batch, 2 * height + 3, 2 * width + 3, kernel.shape[2]))
     for i in range(height):
@@ -156,7 +156,7 @@ def test_folded_and_plain_are_the_same_function(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_batch_normalisation(name):
-    """Training looks at the batch and keeps a tenth of what it sees; inference, the default, looks at each image alone."""
+    """Training normalises over the batch and updates the averages by a tenth; inference, the default, treats images alone."""
     network, some = stirred(getattr(spec((16, 16, 1)), name)()), inputs(name, (16, 16, 1), count=5)
     together, alone = outputs(network, some), outputs(network, some[:1])
     for many, one in zip(together, alone, strict=True):
@@ -174,7 +174,7 @@ def test_batch_normalisation(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_of_16_bits(name, precision):
+def test_16_bits(name, precision):
     low, full = (stirred(getattr(spec((16, 16, 1), precision=kind), name)()) for kind in (precision, "none"))
     assert {variable.dtype for variable in tf_variables(low)} == {tf.float32}
     for training in (False, True):

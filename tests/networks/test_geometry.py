@@ -58,7 +58,7 @@ def test_sides_of_different_blocks(size):
         geometry(*size)
 
 
-def test_what_is_named_is_possible():
+def test_the_nearest_size_named_is_possible():
     for height in range(1, 300, 7):
         for width in range(1, 300, 11):
             try:

@@ -13,7 +13,7 @@ def random(seed, *shape):
 
 @pytest.fixture
 def pair():
-    """Ours and the library's, with the same gains and offsets."""
+    """Ours and Keras' layer, with the same gains and offsets."""
     ours, library = LayerNormalization(), keras.layers.GroupNormalization(groups=1, epsilon=1e-5)
     for layer in (ours, library):
         layer.build((None, 6, 4, 5))
@@ -23,7 +23,7 @@ def pair():
 
 
 def orders(layer, images):
-    """Values, gradients, and gradients of a gradient's norm, of the layer after another that weighs the pixels."""
+    """Computes values, gradients, and gradients of a gradient's norm, of the layer behind one that weighs the pixels."""
     images, weights, before = tf.constant(images), random(3, *images.shape), random(4, *images.shape)
     with tf.GradientTape() as outer:
         outer.watch(images)
@@ -37,7 +37,7 @@ def orders(layer, images):
 
 
 def by_the_book(layer, images):
-    """The definition, with nothing kept from the tape."""
+    """Normalises by the definition, without hiding anything from the tape."""
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
     variance = tf.reduce_mean(tf.square(images - mean), axis=[1, 2, 3], keepdims=True)
     return (images - mean) / tf.sqrt(variance + 1e-5) * layer.gamma + layer.beta
@@ -54,7 +54,7 @@ def test_values_and_gradients_of_both_orders(pair, offset):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
 
 
-def test_the_same_function_as_the_librarys(pair):
+def test_the_same_function_as_keras_layer(pair):
     """Up to first order: see LayerNormalization."""
     images = random(0, 2, 6, 4, 5)
     for one, other in list(zip(*(orders(layer, images) for layer in pair), strict=True))[:2]:
@@ -62,7 +62,7 @@ def test_the_same_function_as_the_librarys(pair):
 
 
 def test_an_image_without_structure(pair):
-    """Rounding must not leave a variance below zero: no NaN, whatever the constant."""
+    """Rounding must not make the variance negative: no NaN for any constant."""
     for constant in (0.1, 0.7, 33.3, 1000.1):
         images = np.full((1, 6, 4, 5), constant, np.float32)
         assert np.isfinite(pair[0](images)).all()
@@ -89,7 +89,7 @@ def test_scale_and_shift_are_batch_normalisation_in_inference():
 
 
 @pytest.mark.parametrize(("training", "trainable"), [(False, True), (True, True), (True, False)])
-def test_the_same_batch_normalisation_as_the_librarys(training, trainable):
+def test_the_same_batch_normalisation_as_keras_layer(training, trainable):
     ours, library = BatchNormalization(), keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-3)
     images, results = tf.constant(random(0, 3, 4, 6, 5) + 1.0), []
     for layer in (ours, library):

@@ -6,7 +6,7 @@ from fanogan_tf.networks.precision import computing_in, cpu_has_bfloat16
 
 
 @pytest.fixture(autouse=True)
-def asked_for_the_first_time():
+def not_warned_yet():
     precision.warn_of_slow_bfloat16.cache_clear()
     yield
     precision.warn_of_slow_bfloat16.cache_clear()
@@ -54,7 +54,7 @@ def test_a_fast_cpu_and_float32_say_nothing(monkeypatch, caplog):
     assert not caplog.messages
 
 
-def test_a_gpu_is_not_asked_about_its_cpu(monkeypatch, caplog):
+def test_a_machine_with_a_gpu_says_nothing(monkeypatch, caplog):
     seconds(monkeypatch, 1.0, 2.0)
     monkeypatch.setattr(precision.tf.config, "list_physical_devices", lambda kind: ["a GPU"])
     asked()
@@ -65,7 +65,7 @@ def test_a_gpu_is_not_asked_about_its_cpu(monkeypatch, caplog):
     ("flags", "has"),
     [("fpu avx512_bf16 amx_tile", True), ("fpu amx_bf16", True), ("Features: bf16", True), ("avx512f bf16x", False)],
 )
-def test_what_the_system_tells_of_the_cpu(tmp_path, flags, has):
+def test_cpu_features_from_cpuinfo(tmp_path, flags, has):
     path = tmp_path / "cpuinfo"
     path.write_text(f"flags : {flags}\n")
     assert cpu_has_bfloat16(path) is has

@@ -19,7 +19,7 @@ def random(seed, *shape):
 
 
 def close(one, other):
-    """To 1e-5 of the largest value."""
+    """Asserts equality to 1e-5 of the largest value."""
     other = np.asarray(other)
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
 
@@ -52,7 +52,7 @@ def test_gradients(case):
 
 
 def second_order(function, images, kernel):
-    """Of a gradient penalty, with respect to the kernel and the images."""
+    """Differentiates a gradient penalty with respect to the kernel and the images."""
     with tf.GradientTape() as outer:
         outer.watch([images, kernel])
         with tf.GradientTape() as inner:
@@ -72,19 +72,19 @@ def test_gradients_of_a_gradient_penalty(case):
 
 
 def test_down_by_hand():
-    """One bright pixel in the corner, a kernel of ones: it is in 4 of the corner's 4 convolutions, and in 0 others."""
+    """One bright pixel in the corner, and a kernel of ones: all 4 convolutions of the corner see it, and no others do."""
     image = np.zeros((1, 4, 4, 1), np.float32)
     image[0, 0, 0] = 1.0
     expected = [[1.0, 0.0], [0.0, 0.0]]
     np.testing.assert_allclose(resampling.conv_mean_pool(image, tf.ones((3, 3, 1, 1)))[0, ..., 0], expected, atol=1e-6)
-    # At (1, 1) the pixel is in 9 convolutions: 4 in its own square, 2 + 2 + 1 in the neighbours.
+    # At (1, 1), 9 convolutions see the pixel: 4 in its own square, 2 + 2 + 1 in the neighbours.
     image = np.roll(image, (1, 1), (1, 2))
     expected = [[1.0, 0.5], [0.5, 0.25]]
     np.testing.assert_allclose(resampling.conv_mean_pool(image, tf.ones((3, 3, 1, 1)))[0, ..., 0], expected, atol=1e-6)
 
 
 def test_up_by_hand():
-    """A kernel that looks at the upper left neighbour moves the doubled image down and right, over a border of zeros."""
+    """A kernel that reads the upper left neighbour moves the doubled image down and right, and leaves a border of zeros."""
     kernel = np.zeros((3, 3, 1, 1), np.float32)
     kernel[0, 0] = 1.0
     image = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)[None, ..., None]
@@ -149,7 +149,7 @@ def test_what_can_be_folded_says_nothing(caplog):
 
 
 def multiplications(function, images, kernel):
-    """Counted by TensorFlow's own profiler."""
+    """Counts them with TensorFlow's own profiler."""
     graph = tf.function(function).get_concrete_function(images, kernel).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     counted = tf.compat.v1.profiler.profile(graph, options={**options, "output": "none"})

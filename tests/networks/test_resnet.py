@@ -20,7 +20,7 @@ def random(seed, *shape):
 
 
 def stirred(network, seed=0):
-    """With every variable at random, so that no gain, offset or bias hides at 1 or 0."""
+    """Randomises every variable, so that no gain, offset or bias hides at 1 or 0."""
     generator = np.random.default_rng(seed)
     for variable in tf_variables(network):
         variable.assign(generator.uniform(0.5, 1.5, variable.shape) * generator.choice([-1, 1], variable.shape) * 0.3)
@@ -44,7 +44,7 @@ def test_parameters_of_the_paper(paper):
 
 
 def test_moving_averages_are_not_trained(paper):
-    # Batch normalisation keeps a mean and a variance per channel: generator 2 per block and the last one; the critic has none.
+    # Batch normalisation keeps a mean and a variance per channel. Generator: 2 per block and a last one; critic: none.
     kept = {name: sum(int(np.prod(v.shape)) for v in network.non_trainable_variables) for name, network in paper.items()}
     up = (512 + 512) + (512 + 256) + (256 + 128) + (128 + 64) + 64
     down = 2 * (64 + 128 + 256 + 512)
@@ -57,7 +57,7 @@ def test_features_of_the_paper():
 
 
 def bound_of(variable):
-    """The largest weight of a uniform initialiser, with its fan-in and fan-out."""
+    """Returns the largest weight of a uniform initialiser, its fan-in and its fan-out."""
     *kernel, fan_in, fan_out = variable.shape
     return np.abs(variable.numpy()).max(), int(np.prod(kernel)) * fan_in, int(np.prod(kernel)) * fan_out
 
@@ -120,7 +120,7 @@ def test_shapes_and_ranges(shape):
     assert z.shape == (2, 3) and np.abs(z).max() <= 1.0
 
 
-def test_generator_keeps_to_its_range():
+def test_generator_stays_in_its_range():
     generator = stirred(NetworkSpec((8, 8, 1), dim=2, latent_dim=3).generator())
     images = generator(100.0 * random(0, 20, 3)).numpy()
     assert np.abs(images).max() <= 1.0 and np.abs(images).max() > 0.999
@@ -139,7 +139,7 @@ def test_folded_and_plain_are_the_same_function(name):
 
 @pytest.mark.parametrize("name", ["generator", "encoder"])
 def test_folded_and_plain_are_trained_the_same_way(name):
-    """Values, moving averages and gradients, where each image also sees its batch."""
+    """Values, moving averages and gradients, where images depend on their batch."""
     specs = [NetworkSpec((20, 16, 1), dim=3, latent_dim=4, bound="linear", folded=folded) for folded in (True, False)]
     folded, plain = (getattr(spec, name)() for spec in specs)
     plain.set_weights(stirred(folded).get_weights())
@@ -175,7 +175,7 @@ def test_a_gradient_penalty_folded_and_plain():
 
 
 def test_in_inference_batch_normalisation_is_part_of_the_kernel():
-    """The network's own normalisation layers between two convolutions are not called then; in training they are."""
+    """Inference does not call the normalisation layers between two convolutions; training does."""
     generator = NetworkSpec((8, 8, 1), dim=2, latent_dim=3).generator()
     norm, called = generator.blocks[0].norm_2, []
     original = norm.call
@@ -188,7 +188,7 @@ def test_in_inference_batch_normalisation_is_part_of_the_kernel():
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("image", [0, 3])
-def test_neighbours_in_the_batch_change_nothing(name, image):
+def test_other_images_of_the_batch_change_nothing(name, image):
     network = stirred(getattr(NetworkSpec((8, 8, 1), dim=3, latent_dim=4, bound="linear"), name)())
     inputs = random(1, 5, 4) if name == "generator" else random(1, 5, 8, 8, 1)
     together = tf.nest.flatten(network(inputs))
@@ -198,7 +198,7 @@ def test_neighbours_in_the_batch_change_nothing(name, image):
 
 
 def test_batch_normalisation_of_generator_and_encoder_in_training():
-    """In training they do look at the batch, and keep 1 % of what they see."""
+    """In training they normalise over the batch, and update the averages by 1 %."""
     spec = NetworkSpec((8, 8, 1), dim=3, latent_dim=4)
     for network, inputs in ((spec.generator(), random(1, 5, 4)), (spec.encoder(), random(1, 5, 8, 8, 1))):
         together, alone = network(inputs, training=True), network(inputs[:1], training=True)
@@ -242,7 +242,7 @@ def numpy_pool(images):
 
 
 def numpy_norm(images, layer):
-    """Over the image for the critic, by the moving averages for the others."""
+    """Normalises over the image for the critic, by the moving averages for the others."""
     if hasattr(layer, "moving_mean"):
         mean, variance, epsilon = layer.moving_mean.numpy(), layer.moving_variance.numpy(), 1e-3
     else:

@@ -32,7 +32,7 @@ def test_bfloat16(name):
         assert 1e-5 * largest < difference < 0.1 * largest
 
 
-def test_precision_is_of_those_networks_alone():
+def test_precision_applies_to_these_networks_only():
     before = keras.mixed_precision.global_policy().name
     NetworkSpec(SHAPE, 2, 3, precision="bfloat16").critic()
     assert keras.mixed_precision.global_policy().name == before
@@ -47,7 +47,7 @@ def test_settings_reach_the_networks():
     assert NetworkSpec(SHAPE, 2, 3).generator().blocks[0].conv_1.folded
 
 
-def test_kept_as_json():
+def test_saved_as_json():
     spec = NetworkSpec((8, 10, 1), 2, 3, bound="tanh_3", folded=False, precision="bfloat16")
     values = json.loads(json.dumps(dataclasses.asdict(spec)))
     assert NetworkSpec(**values | {"image_shape": tuple(values["image_shape"])}) == spec
@@ -68,7 +68,7 @@ def test_tf_variables_are_all_of_them(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_order_of_variables_of_a_frozen_network(name):
-    """The detector is saved after the encoder's training froze generator and critic, and loaded into networks that are not."""
+    """The detector is saved after the encoder phase froze generator and critic, and loaded into networks that are not frozen."""
     network = getattr(NetworkSpec(SHAPE, 2, 3), name)()
     before = [id(variable) for variable in tf_variables(network)]
     network.trainable = False
