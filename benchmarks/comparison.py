@@ -6,7 +6,7 @@ from pathlib import Path
 
 import harness
 
-WHAT = "Tables of scripts/reproduce.py, every figure once per seed. Published figures among them are for orientation only."
+WHAT = "Tables of fanogan reproduce, every figure once per seed. Published figures among them are for orientation only."
 
 
 def main(folder: Path, name: str, command: str) -> None:

@@ -30,7 +30,7 @@ def main(folder: Path) -> None:
         "metrics": json.loads((run.report / "metrics.json").read_text(encoding="utf-8")),
         "published": PUBLISHED,
     }
-    harness.write("oct_phantom", WHAT, "python scripts/run.py --flagfile=flags/oct_phantom.flags --run_dir=RUN_DIR", result)
+    harness.write("oct_phantom", WHAT, "python fanogan run --flagfile=flags/oct_phantom.flags --run_dir=RUN_DIR", result)
 
 
 if __name__ == "__main__":

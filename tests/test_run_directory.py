@@ -28,7 +28,7 @@ SPLITS = Splits(images(0), images(1), images(2))
 
 
 def begin(run, overwrite=False, splits=SPLITS, **given):
-    """What scripts/train.py does before it trains."""
+    """What fanogan train does before it trains."""
     with run.locked():
         options = run.begin(Options(**given), frozenset(given), overwrite)
         run.take(options, splits, overwrite)
@@ -94,7 +94,7 @@ def test_scoring_takes_the_runs_options(run):
 def test_the_threshold_is_the_detectors(run, change):
     begin(run)
     ((name, value),) = change.items()
-    with pytest.raises(UserError, match=f"--{name} is .* there, {value} here; run scripts/train.py with it"):
+    with pytest.raises(UserError, match=f"--{name} is .* there, {value} here; run fanogan train with it"):
         run.options(Options(**change), frozenset(change))
     with pytest.raises(UserError, match="take another --run_dir"):
         run.options(Options(dim=9, **change), frozenset({"dim", *change}))
@@ -102,7 +102,7 @@ def test_the_threshold_is_the_detectors(run, change):
 
 
 def test_no_run_here(run):
-    with pytest.raises(UserError, match=rf"^{run.path}: no run here; run scripts/train.py --run_dir={run.path} first"):
+    with pytest.raises(UserError, match=rf"^{run.path}: no run here; run fanogan train --run_dir={run.path} first"):
         run.options(Options(), frozenset())
     assert not run.path.exists()
 

@@ -76,20 +76,20 @@ def read(path: Path) -> ScoreTable:
       UserError: the file is missing, or not a score table.
     """
     if not Path(path).is_file():
-        raise UserError(f"{path}: no scores here; run scripts/score.py first")
+        raise UserError(f"{path}: no scores here; run fanogan score first")
     with open(path, **_ENCODING) as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise UserError(f"{path}: not a score table (expected the columns {','.join(COLUMNS)})")
         rows = list(reader)
     if any(None in row or None in row.values() for row in rows):
-        raise UserError(f"{path}: a damaged score table (a row is cut off); run scripts/score.py again")
+        raise UserError(f"{path}: a damaged score table (a row is cut off); run fanogan score again")
     try:
         floats = {name: np.array([float(row[name] or "nan") for row in rows], np.float64) for name in _FLOATS}
         labels = np.array([int(row["label"] or -1) for row in rows], np.int64)
         anomalous = np.array([bool(int(row["anomalous"])) for row in rows], bool)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: a damaged score table ({error}); run scripts/score.py again") from error
+        raise UserError(f"{path}: a damaged score table ({error}); run fanogan score again") from error
     return ScoreTable(
         image=np.array([row["image"] for row in rows]),
         label=labels,

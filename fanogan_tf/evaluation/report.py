@@ -76,7 +76,7 @@ def match(table: ScoreTable, names: np.ndarray) -> np.ndarray:
     place = {str(name): i for i, name in enumerate(names)}
     rows = table.image.tolist()
     if len(set(rows)) != len(rows) or len(rows) != len(names) or set(rows) != place.keys():
-        raise UserError("scores.csv: the scores are of other images than the test images; run scripts/score.py again")
+        raise UserError("scores.csv: the scores are of other images than the test images; run fanogan score again")
     return np.array([place[name] for name in rows], np.int64)
 
 
@@ -87,14 +87,14 @@ def check_scores(table: ScoreTable, threshold: float) -> None:
       UserError: there are no scores, one is not a number, or the calls were made at another threshold.
     """
     if not len(table):
-        raise UserError("scores.csv: no scores in it; run scripts/score.py again")
+        raise UserError("scores.csv: no scores in it; run fanogan score again")
     broken = int((~np.isfinite(table.score)).sum())
     if broken:
         raise UserError(f"scores.csv: {broken} of {len(table)} scores are not finite numbers; the training probably diverged")
     # Scores are written with nine digits; within that rounding a call may fall to either side.
     certain = np.abs(table.score - threshold) > 1e-6 * max(abs(threshold), 1e-6)
     if (table.anomalous != (table.score > threshold))[certain].any():
-        raise UserError("scores.csv: written with another threshold than the detector's; run scripts/score.py again")
+        raise UserError("scores.csv: written with another threshold than the detector's; run fanogan score again")
 
 
 def count_pixels(detector, test) -> tuple[PixelCounts, RegionCounts] | tuple[None, None]:

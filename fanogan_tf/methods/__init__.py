@@ -63,9 +63,9 @@ def load_detector(folder: Path, precision: str = "") -> Detector:
     """
     path = Path(folder) / SETTINGS_FILE
     if not path.is_file():
-        raise UserError(f"{folder}: no trained detector here; run scripts/train.py to the end first")
+        raise UserError(f"{folder}: no trained detector here; run fanogan train to the end first")
     settings = json.loads(path.read_text(encoding="utf-8"))
     kind = KINDS.get(settings.get("kind"))
     if kind is None:
-        raise UserError(f"{path}: not written by this version of fanogan_tf; run scripts/train.py on its run once more")
+        raise UserError(f"{path}: not written by this version of fanogan_tf; run fanogan train on its run once more")
     return kind.from_settings(settings, Path(folder), precision)

@@ -113,7 +113,7 @@ def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
     if source.path.resolve() == run.path.resolve():
         raise UserError(f"{pair}, that is the run itself; name another run, or leave --gan_from out")
     if not source.flags.is_file() or not source.data.is_file():
-        raise UserError(f"{pair}, there is no run; run scripts/train.py --run_dir={source.path} first")
+        raise UserError(f"{pair}, there is no run; run fanogan train --run_dir={source.path} first")
     theirs = kept_options(source)
     if theirs.gan_from:
         raise UserError(f"{pair}, that run has no GAN of its own; it stands on --gan_from={theirs.gan_from}: name that one")

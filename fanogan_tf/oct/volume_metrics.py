@@ -39,7 +39,7 @@ def volume_metrics(
       UserError: the scores are of other volumes.
     """
     if [row["volume"] for row in scores] != [volume.name for volume in volumes]:
-        raise UserError("scores.volumes.csv: the scores are of other volumes than the test volumes; run scripts/score.py again")
+        raise UserError("scores.volumes.csv: the scores are of other volumes than the test volumes; run fanogan score again")
     labels = np.array([row["label"] for row in scores], np.int64)
     pixels, regions = PixelCounts(), RegionCounts()
     anomalous, highest = [], []

@@ -105,19 +105,19 @@ def read(path: Path) -> list[dict]:
       UserError: the file is missing, or not a table of volume scores.
     """
     if not Path(path).is_file():
-        raise UserError(f"{path}: no scores of volumes here; run scripts/score.py on volumes first")
+        raise UserError(f"{path}: no scores of volumes here; run fanogan score on volumes first")
     with open(path, **_ENCODING) as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise UserError(f"{path}: not a table of volume scores (expected the columns {','.join(COLUMNS)})")
         rows = list(reader)
     if any(None in row or None in row.values() for row in rows):
-        raise UserError(f"{path}: a damaged table of volume scores (a row is cut off); run scripts/score.py again")
+        raise UserError(f"{path}: a damaged table of volume scores (a row is cut off); run fanogan score again")
     try:
         for row in rows:
             row["label"] = int(row["label"] or -1)
             row.update({name: int(row[name]) for name in _INTEGERS})
             row.update({name: float(row[name] or "nan") for name in _FLOATS})
     except ValueError as error:
-        raise UserError(f"{path}: a damaged table of volume scores ({error}); run scripts/score.py again") from error
+        raise UserError(f"{path}: a damaged table of volume scores ({error}); run fanogan score again") from error
     return rows

@@ -31,7 +31,7 @@ def serve(folder: Path, name: str, host: str, port: int) -> None:
     Raises:
       UserError: KServe is not installed, there is no model of ours, or the port is not to be had.
     """
-    errors.need("kserve", "serving", "scripts/serve.py:")
+    errors.need("kserve", "serving", "fanogan serve:")
     served = saved_model.load(folder)
     name = name or (served.path.parent if served.path.name.isdecimal() else served.path).resolve().name
     try:

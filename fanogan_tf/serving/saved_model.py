@@ -23,7 +23,7 @@ def load(folder: Path) -> "ServedDetector":
     """Loads an export folder's newest version, or `folder` itself if it is one version.
 
     Raises:
-      UserError: there is no SavedModel, or one that `scripts/export.py` has not written (says which signature is missing).
+      UserError: there is no SavedModel, or one that `fanogan export` has not written (says which signature is missing).
     """
     path = version_folder(folder)
     try:
@@ -43,7 +43,7 @@ def load(folder: Path) -> "ServedDetector":
 
 
 def _not_ours(path: Path, why: str) -> UserError:
-    return UserError(f"{path}: no SavedModel of fanogan_tf: its {why}; scripts/export.py makes one")
+    return UserError(f"{path}: no SavedModel of fanogan_tf: its {why}; fanogan export makes one")
 
 
 class ServedDetector(ScoresImages):
@@ -116,7 +116,7 @@ def version_folder(folder: Path) -> Path:
     for path in found:
         if (path / "saved_model.pb").is_file():
             return path
-    raise UserError(f"{folder}: no SavedModel here (no saved_model.pb, nor a version with one); scripts/export.py makes one")
+    raise UserError(f"{folder}: no SavedModel here (no saved_model.pb, nor a version with one); fanogan export makes one")
 
 
 TOLERANCE = 1e-5  # Of the score.

@@ -170,7 +170,7 @@ def test_every_kind_has_a_name_of_its_own():
 
 def test_nothing_to_load(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(UserError, match=rf"^{folder}: no trained detector here; run scripts/train.py"):
+        with pytest.raises(UserError, match=rf"^{folder}: no trained detector here; run fanogan train"):
             methods.load_detector(folder)
 
 

@@ -90,7 +90,7 @@ def test_appears_with_the_last_row(tmp_path):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(UserError, match=r"none.csv: no scores here; run scripts/score.py first"):
+    with pytest.raises(UserError, match=r"none.csv: no scores here; run fanogan score first"):
         score_table.read(tmp_path / "none.csv")
 
 
@@ -106,7 +106,7 @@ def test_another_table(tmp_path, text):
 )
 def test_damaged(tmp_path, line):
     (tmp_path / "s.csv").write_text(f"{HEADER}\nb,0,c,0.5,0.25,1,1,2,3\n{line}\n")
-    with pytest.raises(UserError, match=r"s.csv: a damaged score table \(.+\); run scripts/score.py again"):
+    with pytest.raises(UserError, match=r"s.csv: a damaged score table \(.+\); run fanogan score again"):
         score_table.read(tmp_path / "s.csv")
 
 

@@ -115,7 +115,7 @@ def test_scores_of_other_images(tmp_path, change):
         names = table.image.copy()
         names[0] = names[1] if change == "twice" else "other"
         table = dataclasses.replace(table, image=names)
-    with pytest.raises(UserError, match=r"of other images .*run scripts/score\.py again"):
+    with pytest.raises(UserError, match=r"of other images .*run fanogan score again"):
         _write(tmp_path / "report", test, table, detector)
     assert not list(tmp_path.iterdir())
 

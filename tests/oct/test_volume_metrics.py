@@ -104,5 +104,5 @@ def test_a_small_map_has_one_highest_pixel():
 def test_scores_of_other_volumes():
     volumes, maps, scores = _three()
     for other in (scores[:2], scores[::-1], [scores[0], scores[1] | {"volume": "new"}, scores[2]]):
-        with pytest.raises(UserError, match=r"of other volumes .*run scripts/score\.py again"):
+        with pytest.raises(UserError, match=r"of other volumes .*run fanogan score again"):
             volume_metrics(volumes, maps, other, FLUID)

@@ -13,7 +13,7 @@ import pytest
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import http_server
 from tests.helpers import served_models as made
-from tests.helpers.scripts import start
+from tests.helpers.commands import start
 from tests.helpers.served_models import b64, png
 
 
@@ -129,11 +129,11 @@ def test_a_port_that_is_taken(server, exported):
 
 
 def test_no_model(tmp_path):
-    with pytest.raises(UserError, match=r"scripts/export\.py"):
+    with pytest.raises(UserError, match=r"fanogan export"):
         http_server.serve(tmp_path, "", "127.0.0.1", 0)
 
 
 def test_without_kserve(exported, monkeypatch):
     monkeypatch.setitem(sys.modules, "kserve", None)  # As if it were not installed.
-    with pytest.raises(UserError, match=r"^scripts/serve\.py: needs kserve: pip install 'fanogan_tf\[serving\]'$"):
+    with pytest.raises(UserError, match=r"^fanogan serve: needs kserve: pip install 'fanogan_tf\[serving\]'$"):
         http_server.serve(exported, "", "127.0.0.1", 0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.scripts import fail, succeed
+from tests.helpers.commands import fail, succeed
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def files(tmp_path_factory):
 
 def test_the_exported_model_gives_the_runs_scores(trained, model):
     folder, said = model
-    assert f"exported: {folder / '1'}" in said and "verify_export.py" in said
+    assert f"exported: {folder / '1'}" in said and "fanogan verify_export" in said
     line = succeed("verify_export", f"--model={folder}", f"--run_dir={trained[0]}")
     metrics = json.loads((trained[0] / "report" / "metrics.json").read_text())
     assert line.count(f"{metrics['auroc']:.6f}") == 2 and f"{metrics['images']} test images" in line
@@ -65,7 +65,7 @@ def test_an_unfinished_run(trained, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(trained[0], run)
     shutil.rmtree(run / "detector")
-    assert "run scripts/train.py to the end" in fail("export", f"--run_dir={run}", f"--output={tmp_path / 'm'}")
+    assert "run fanogan train to the end" in fail("export", f"--run_dir={run}", f"--output={tmp_path / 'm'}")
     assert not (tmp_path / "m").exists()
 
 

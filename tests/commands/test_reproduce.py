@@ -1,4 +1,4 @@
-from tests.helpers.scripts import TINY, fail, succeed
+from tests.helpers.commands import TINY, fail, succeed
 
 
 def test_from_nothing_to_tables_and_tables_alone(tmp_path):

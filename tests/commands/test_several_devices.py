@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fanogan_tf.detection import score_table
-from tests.helpers.scripts import ROOT, TINY, fail, succeed
+from tests.helpers.commands import ROOT, TINY, fail, succeed
 
 
 def test_two_devices_end_with_the_scores_of_one(trained, tmp_path):
@@ -36,7 +36,7 @@ def workers(tmp_path):
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
         one.close()
-    command = [sys.executable, ROOT / "scripts" / "train.py", *TINY, "--iterations=100000", "--checkpoint_every=3"]
+    command = [sys.executable, "-m", "fanogan_tf.cli", "train", *TINY, "--iterations=100000", "--checkpoint_every=3"]
     command += ["--strategy=multi_worker", f"--run_dir={tmp_path / 'r'}"]
     tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in range(2)]
     processes = [

@@ -3,14 +3,13 @@ import sys
 
 from fanogan_tf.options import Options
 from tests.helpers.archived import exported, write_images
-from tests.helpers.scripts import ROOT, succeed
+from tests.helpers.commands import ROOT, succeed
 
 WITHOUT = """
-import runpy, sys
+import sys
 sys.modules["apache_beam"] = None  # As if it were not installed.
-script = sys.argv.pop(1)
-sys.argv[0] = script
-runpy.run_path(script, run_name="__main__")
+from fanogan_tf.cli import main
+main("score_archive")
 """
 
 
@@ -24,8 +23,7 @@ def test_archive(tmp_path):
 
 
 def test_without_beam(tmp_path):
-    script = ROOT / "scripts/score_archive.py"
-    command = [sys.executable, "-c", WITHOUT, script, f"--saved_model={tmp_path}", f"--images={tmp_path}", "--output=out"]
+    command = [sys.executable, "-c", WITHOUT, f"--saved_model={tmp_path}", f"--images={tmp_path}", "--output=out"]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT)
     assert finished.returncode == 1
-    assert finished.stderr == "error: scripts/score_archive.py needs apache_beam: pip install 'fanogan_tf[archive]'\n"
+    assert finished.stderr == "error: fanogan score_archive needs apache_beam: pip install 'fanogan_tf[archive]'\n"

@@ -1,4 +1,4 @@
-from tests.helpers.scripts import fail, succeed
+from tests.helpers.commands import fail, succeed
 
 
 def test_sheet_and_key(trained, tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.helpers.scripts import TINY, succeed
+from tests.helpers.commands import TINY, succeed
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.scripts import TINY, run, start, succeed
+from tests.helpers.commands import TINY, run, start, succeed
 
 ARGUMENTS = (
     *TINY,

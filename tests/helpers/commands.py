@@ -1,4 +1,4 @@
-"""Scripts as a user starts them."""
+"""Commands as a user starts them."""
 
 import os
 import subprocess
@@ -22,27 +22,27 @@ TINY = (
 )
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen:
-    command = [sys.executable, ROOT / "scripts" / f"{script}.py", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+def start(command: str, *arguments: object) -> subprocess.Popen:
+    started = [sys.executable, "-m", "fanogan_tf.cli", command, *map(str, arguments)]
+    return subprocess.Popen(started, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
 
 
-def run(script: str, *arguments: object) -> subprocess.CompletedProcess:
-    process = start(script, *arguments)
+def run(command: str, *arguments: object) -> subprocess.CompletedProcess:
+    process = start(command, *arguments)
     output, errors = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
-def succeed(script: str, *arguments: object) -> str:
-    """What the script printed on stdout."""
-    finished = run(script, *arguments)
+def succeed(command: str, *arguments: object) -> str:
+    """What the command printed on stdout."""
+    finished = run(command, *arguments)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
 
 
-def fail(script: str, *arguments: object) -> str:
-    """The one line that a script says of bad input, without "error: "."""
-    finished = run(script, *arguments)
+def fail(command: str, *arguments: object) -> str:
+    """The one line that a command says of bad input, without "error: "."""
+    finished = run(command, *arguments)
     assert finished.returncode == 1, finished.stderr
     # Progress bars end in carriage returns and may come first.
     *_, line = finished.stderr.strip().replace("\r", "\n").splitlines()

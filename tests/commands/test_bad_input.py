@@ -2,7 +2,7 @@ import fcntl
 
 import pytest
 
-from tests.helpers.scripts import TINY, fail, succeed
+from tests.helpers.commands import TINY, fail, succeed
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_gan_trained_on_under_its_encoder(trained):
 
 
 def test_scoring_before_training(tmp_path):
-    assert "train.py" in fail("score", f"--run_dir={tmp_path}")
+    assert "fanogan train" in fail("score", f"--run_dir={tmp_path}")
 
 
 def test_evaluating_before_scoring(tmp_path, trained):
     (tmp_path / "flags.txt").write_text((trained[0] / "flags.txt").read_text())
-    assert "score.py" in fail("evaluate", f"--run_dir={tmp_path}")
+    assert "fanogan score" in fail("evaluate", f"--run_dir={tmp_path}")
 
 
 def test_scoring_images_that_are_not_there(trained, tmp_path):
@@ -67,7 +67,7 @@ def test_scoring_images_that_are_not_there(trained, tmp_path):
 
 def test_scoring_with_another_threshold_than_calibrated(trained):
     line = fail("score", f"--run_dir={trained[0]}", "--false_positive_rate=0.2")
-    assert "--false_positive_rate" in line and "train.py" in line
+    assert "--false_positive_rate" in line and "fanogan train" in line
 
 
 def test_diverging_loss_names_step_and_keeps_the_checkpoint(tmp_path):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from fanogan_tf.detection import score_table
-from tests.helpers.scripts import TINY, fail, run, succeed
+from tests.helpers.commands import TINY, fail, run, succeed
 
 FIGURES = ("roc", "precision_recall", "histogram", "boxplot", "reconstructions", "latent_walk")
 
