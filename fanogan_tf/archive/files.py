@@ -14,6 +14,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from fanogan_tf.data.decode import EXTENSIONS, walk_images
 from fanogan_tf.errors import UserError
+from fanogan_tf.oct.dataset import named_volumes
+from fanogan_tf.oct.readers.find import VOLUME_EXTENSIONS
 
 
 def is_url(name: str) -> bool:
@@ -32,8 +34,6 @@ def found(names: Sequence[str], volumes: bool = False) -> Iterator[str]:
     """
     paths = [Path(name) for name in names if not is_url(name)]
     if volumes:
-        from fanogan_tf.oct.dataset import named_volumes  # It brings the readers of the extra `oct`.
-
         yield from (path.as_posix() for path in named_volumes(paths))
     else:
         yield from _images(paths)
@@ -93,11 +93,7 @@ def _searched(folder: Path, other: Path) -> bool:
 
 
 def _below_urls(urls: list[str], volumes: bool) -> Iterator[str]:
-    extensions: tuple[str, ...] = EXTENSIONS
-    if volumes:
-        from fanogan_tf.oct.readers.find import VOLUME_EXTENSIONS
-
-        extensions = VOLUME_EXTENSIONS
+    extensions = VOLUME_EXTENSIONS if volumes else EXTENSIONS
     for url in (url.rstrip("/") for url in urls):
         try:
             whole, below = FileSystems.match([url, f"{url}/**"])
