@@ -23,7 +23,8 @@ class Dataset:
       load: (options, cache folder) -> its splits.
       open: (paths that a user names, options, cache folder, (H, W, 1)) -> what is scored of them, and its groups.
       describe: options -> a few words that say what the data are, as under every figure.
-      facts: names of the options that say which images these are; a report shows them.
+      facts: names of the options that say which images these are, besides those that all data sets read; a report shows them.
+      options: names of the other options that it reads, besides those that all data sets read.
       classes: names of the classes one of which is normal, or anomalous; none where labels come otherwise.
       groups: what is reported above the image, such as volumes; None where there is nothing.
     """
@@ -32,6 +33,7 @@ class Dataset:
     open: Callable[[Sequence[Path], Options, Path, tuple[int, int, int]], tuple[ImageSet | ImageStream, tuple]]
     describe: Callable[[Options], str]
     facts: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     groups: Volumes | None = None
 
@@ -75,16 +77,26 @@ def _phantom(options: Options) -> str:
     return f"synthetic phantom of retinal OCT, {options.phantom_test} test set"
 
 
+_CLASS_OPTIONS = ("normal_class", "anomalous_class")
 _OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
 _PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
 
 DATASETS = {
     "digits": Dataset(_digits, _open_images, _name, classes=one_class.CLASS_NAMES["digits"]),
-    "mnist": Dataset(_mnist, _open_images, _name, classes=one_class.CLASS_NAMES["mnist"]),
-    "fashion_mnist": Dataset(_mnist, _open_images, _name, classes=one_class.CLASS_NAMES["fashion_mnist"]),
-    "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches",)),
-    "oct": Dataset(_load_volumes, _open_volumes, _folder_name, facts=_OCT_FACTS, groups=Volumes()),
-    "oct_phantom": Dataset(_load_volumes, _open_volumes, _phantom, facts=(*_PHANTOM_FACTS, *_OCT_FACTS), groups=Volumes()),
+    "mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["mnist"]),
+    "fashion_mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["fashion_mnist"]),
+    "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches",), options=("data_path",)),
+    "oct": Dataset(
+        _load_volumes, _open_volumes, _folder_name, facts=_OCT_FACTS, options=("data_path", "oct_cache"), groups=Volumes()
+    ),
+    "oct_phantom": Dataset(
+        _load_volumes,
+        _open_volumes,
+        _phantom,
+        facts=(*_PHANTOM_FACTS, *_OCT_FACTS),
+        options=("oct_cache",),
+        groups=Volumes(),
+    ),
 }
 
 
@@ -129,3 +141,10 @@ def facts(options: Options) -> dict[str, object]:
     dataset = DATASETS[options.dataset]
     which_class = ("anomalous_class",) if options.anomalous_class else ("normal_class",)
     return {name: getattr(options, name) for name in (*(which_class if dataset.classes else ()), *dataset.facts)}
+
+
+def unread(options: Options, given: frozenset[str]) -> list[str]:
+    """Names, sorted, of the given options of the images that `options.dataset` does not read, though another data set does."""
+    reads = {name: {*(_CLASS_OPTIONS if one.classes else ()), *one.facts, *one.options} for name, one in DATASETS.items()}
+    of_some = frozenset().union(*reads.values())
+    return sorted((given & of_some) - reads[options.dataset])

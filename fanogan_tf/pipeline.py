@@ -14,10 +14,10 @@ from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.maps import save_maps
 from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import report
+from fanogan_tf.evaluation import measured, report
 from fanogan_tf.evaluation import visual_turing as turing
+from fanogan_tf.evaluation.measured import Counting
 from fanogan_tf.methods import METHODS
-from fanogan_tf.methods.base import settings
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
@@ -63,9 +63,15 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
         return _score_named(detector, options, images, run.cache, output, maps)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
+    counting = Counting()
     start = time.perf_counter()
-    count = _score(detector, options, splits.test, splits.test_groups, output, maps)
-    seconds = time.perf_counter() - start
+    count = _score(detector, options, splits.test, splits.test_groups, output, maps, counting)
+    seconds = time.perf_counter() - start - counting.seconds
+    above = DATASETS[options.dataset].groups
+    groups = above.measure(detector, splits.test_groups, options, output, maps) if above else None
+    if Path(output) == run.scores:
+        table = score_table.read(output)
+        measured.measure(detector, splits.test, table, output, counting, seed=options.seed, groups=groups).save(run.measured)
     timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
     with files.whole_file(run.timing) as temporary:
         temporary.write_text(json.dumps(timing), encoding="utf-8")
@@ -97,45 +103,46 @@ def _score_named(
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
     source, groups = DATASETS[options.dataset].open(images, options, cache, detector.image_shape)
     count = _score(detector, options, source, groups, output, maps)
+    if groups and maps:
+        DATASETS[options.dataset].groups.measure(detector, groups, options, output, maps)
     if getattr(source, "skipped", ()):
         print(f"skipped {len(source.skipped)} unreadable images: {', '.join(source.skipped[:5])}", file=sys.stderr)
     return count
 
 
-def _score(detector: Detector | ServedDetector, options: Options, source, groups: tuple, output: Path, maps: str) -> int:
-    """Scores a source, and the groups (volumes) that it is cut from; () where there are none."""
-    batch_size = scoring.batch_size_for(options.score_batch_size)
-    on_batch = {"on_batch": lambda batch, judged: save_maps(Path(maps), batch, judged)} if maps and not groups else {}
-    rows = scoring.score_rows(detector, source, batch_size, **on_batch)
+def _score(
+    detector: Detector | ServedDetector,
+    options: Options,
+    source,
+    groups: tuple,
+    output: Path,
+    maps: str,
+    counting: Counting | None = None,
+) -> int:
+    """Scores a source, and the groups (volumes) that it is cut from; () where there are none. Maps are those of images alone."""
+
+    def on_batch(batch: dict, judged: dict) -> None:
+        if counting:
+            counting.update(batch, judged)
+        if maps and not groups:
+            save_maps(Path(maps), batch, judged)
+
+    rows = scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size), on_batch)
     if not groups:
         return score_table.write(output, rows)
-    above = DATASETS[options.dataset].groups
-    count = above.write_scores(rows, groups, output)
-    if maps:
-        above.save_maps(detector, groups, options, Path(maps))
-    return count
+    return DATASETS[options.dataset].groups.write_scores(rows, groups, output)
 
 
 def evaluate(run: RunDirectory, options: Options) -> str:
-    """Writes `run.report` from the scores; returns the line that sums it up."""
+    """Writes `run.report` from the scores and what was kept with them; returns the line that sums it up. Runs no network."""
     table = score_table.read(run.scores)
+    kept = measured.load(run.measured, run.scores)
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
-    detector = methods.load_detector(run.detector)
-    above = DATASETS[options.dataset].groups
-    metrics = report.write_report(
-        run.report,
-        table,
-        detector,
-        splits.test,
-        timing=timing,
-        facts=_facts(options) | _training_times(run, options),
-        note=_note(options),
-        seed=options.seed,
-        volumes=above.metrics(detector, splits.test_groups, options, run.scores) if above else None,
-    )
-    auroc = "not defined, as the test images are not of both kinds" if metrics["auroc"] is None else f"{metrics['auroc']:.4f}"
+    facts = _facts(options) | _training_times(run, options)
+    values = report.write_report(run.report, table, kept, splits.test.names, timing=timing, facts=facts, note=_note(options))
+    auroc = "not defined, as the test images are not of both kinds" if values["auroc"] is None else f"{values['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
 
 
@@ -188,4 +195,13 @@ def _facts(options: Options) -> dict[str, str]:
         for names in (("method", "dataset"), ("seed", "split_seed", "threshold_rule", "false_positive_rate"))
     )
     images = {**datasets.facts(options), "image_size": options.image_size}
-    return {name: str(value) for name, value in (first | images | settings(options) | last).items()}
+    return {name: str(value) for name, value in (first | images | methods.settings(options) | last).items()}
+
+
+def unread(options: Options, given: frozenset[str]) -> dict[str, list[str]]:
+    """Names of the given options that mean nothing here, by who does not read them: `--method=...`, `--dataset=...`."""
+    readers = {
+        f"--method={options.method}": METHODS[options.method].unread(given),
+        f"--dataset={options.dataset}": datasets.unread(options, given),
+    }
+    return {reader: names for reader, names in readers.items() if names}

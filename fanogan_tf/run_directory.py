@@ -44,6 +44,7 @@ class RunDirectory:
         self.scores = self.path / "scores.csv"
         self.images = self.path / "images.csv"
         self.volume_scores = self.path / "scores.volumes.csv"
+        self.measured = self.path / "measured"
         self.timing = self.path / "scoring.json"
         self.report = self.path / "report"
 

@@ -6,18 +6,12 @@ import pytest
 
 from fanogan_tf import pipeline
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods import METHODS, PHASES
+from fanogan_tf.methods import METHODS
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
-
-def test_phases_are_those_of_all_methods():
-    assert set(PHASES) == {phase for method in METHODS.values() for phase in method.PHASES}
-    assert len(PHASES) == len(set(PHASES)) and "all" not in PHASES
-    assert {"gan", "encoder", "autoencoder", "ali"} <= set(PHASES)
-
-
 # So small that a phase which is not refused ends in a moment, and the test fails instead of training on.
+PHASES = {phase for method in METHODS.values() for phase in method.PHASES}
 TINY = Options(dim=2, latent_dim=2, batch_size=4, image_size="8", iterations=1, encoder_iterations=1)
 
 

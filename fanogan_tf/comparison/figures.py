@@ -3,17 +3,16 @@
 Residuals of the runs against the masks of their test images, counted once and kept.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from fanogan_tf import datasets, files, methods
+from fanogan_tf import datasets, methods
 from fanogan_tf.comparison.runs import Outcome
 from fanogan_tf.comparison.variants import TABLE_1, TABLE_2, TABLE_A1, VARIANTS
 from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.evaluation import report
+from fanogan_tf.evaluation import measured
 from fanogan_tf.evaluation.figures import distributions, image_rows
 from fanogan_tf.evaluation.figures.curves import pixel_roc_overlay, roc_overlay
 from fanogan_tf.evaluation.metrics import ANOMALOUS, NORMAL
@@ -90,18 +89,8 @@ def _place(name: str) -> int:
 
 def _counted(outcome: Outcome) -> dict | None:
     run = outcome.job.run
-    path = run.path / "pixels.json"
-    if path.is_file() and path.stat().st_mtime >= run.scores.stat().st_mtime:
-        return json.loads(path.read_text(encoding="utf-8"))
-    test = datasets.load(outcome.job.options, run.cache).test
-    if test.masks is None:
+    kept = measured.load(run.measured, run.scores)
+    if kept.pixel is None or kept.pixel_roc is None:
         return None
-    counts, _ = report.count_pixels(methods.load_detector(run.detector), test)
-    result = counts.result() if counts is not None else None
-    if result:
-        curve = np.stack(counts.roc_curve())
-        some = np.unique(np.linspace(0, curve.shape[1] - 1, _MOST_POINTS).astype(int))
-        result["roc"] = curve[:, some].tolist()
-    with files.whole_file(path) as temporary:
-        temporary.write_text(json.dumps(result), encoding="utf-8")
-    return result
+    some = np.unique(np.linspace(0, kept.pixel_roc.shape[1] - 1, _MOST_POINTS).astype(int))
+    return kept.pixel | {"roc": kept.pixel_roc[:, some].tolist()}

@@ -22,10 +22,9 @@ from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation.metrics import UNKNOWN, at_threshold, youden_threshold
 from fanogan_tf.methods import METHODS
-from fanogan_tf.methods.gan_phase import kept_options
 from fanogan_tf.options import Options, names
 from fanogan_tf.run_directory import RunDirectory
-from fanogan_tf.training.checkpointing import saved_step
+from fanogan_tf.training.checkpointing import checkpoints_in, saved_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,18 +177,20 @@ def is_trained(job: Job) -> bool:
     """Tells whether the detector of the job's options is trained."""
     if not (job.run.detector / SETTINGS_FILE).is_file():
         return False
-    kept = kept_options(job.run)
+    kept = job.run.kept_options()
     return dataclasses.replace(kept, **{name: getattr(job.options, name) for name in names("running")}) == job.options
 
 
 def is_scored(job: Job) -> bool:
     """Tells whether that detector's test images are scored."""
     detector, scores = job.run.detector / SETTINGS_FILE, job.run.scores
-    return is_trained(job) and scores.is_file() and scores.stat().st_mtime >= detector.stat().st_mtime
+    if not is_trained(job) or not scores.is_file() or not job.run.measured.is_dir():
+        return False
+    return scores.stat().st_mtime >= detector.stat().st_mtime
 
 
 def _has_gan(job: Job) -> bool:
-    return saved_step(job.run.gan / "checkpoints") >= job.options.iterations
+    return saved_step(checkpoints_in(job.run.gan)) >= job.options.iterations
 
 
 def _train(job: Job, phase: str) -> None:

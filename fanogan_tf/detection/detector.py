@@ -30,6 +30,7 @@ class Detector(ScoresImages):
       SETTINGS: names of its numbers, attributes as well.
       ARRAYS: names of its arrays, attributes of type tf.Tensor.
       RESTORES: whether it measures reconstruction and residual.
+      ENCODER: name of the network from images to latent vectors, where it has one.
     """
 
     KIND: str
@@ -37,6 +38,7 @@ class Detector(ScoresImages):
     SETTINGS: tuple[str, ...] = ()
     ARRAYS: tuple[str, ...] = ()
     RESTORES: bool = True
+    ENCODER: str = "encoder"
 
     def __init__(self, spec: NetworkSpec, *, calibration: Calibration | None = None, **parts: keras.Model | float | np.ndarray):
         """`parts`: the networks, settings and arrays by their names."""

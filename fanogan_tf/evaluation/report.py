@@ -13,35 +13,22 @@ from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import metrics, page
 from fanogan_tf.evaluation.figures import curves, distributions, image_rows, latent_walk, style
-from fanogan_tf.evaluation.pixels import PixelCounts, RegionCounts
-
-_BATCH = 64
+from fanogan_tf.evaluation.measured import Measured
 
 
 def write_report(
-    folder: Path,
-    table: ScoreTable,
-    detector,
-    test,
-    *,
-    timing: dict,
-    facts: dict[str, str],
-    note: str,
-    seed: int = 0,
-    volumes: dict | None = None,
+    folder: Path, table: ScoreTable, measured: Measured, names: np.ndarray, *, timing: dict, facts: dict[str, str], note: str
 ) -> dict:
     """Writes metrics.json, the figures and index.html into `folder`, which is replaced as a whole or not at all.
 
     Args:
       folder: becomes the report.
       table: the test images' scores.
-      detector: has measure, RESTORES, calibration.threshold and, where it can_generate, generate and latent_dim.
-      test: the test images, with masks where pixel figures are wanted.
+      measured: what was kept when they were scored.
+      names: of the test images.
       timing: seconds and images_per_second of the scoring; None or missing where not measured.
       facts: settings to show on the page.
       note: what the data are, small in every figure.
-      seed: of the choice of images shown.
-      volumes: what `volumes.volume_metrics` says of whole volumes; None where there are none.
 
     Returns:
       what metrics.json holds.
@@ -49,15 +36,11 @@ def write_report(
     Raises:
       UserError: the scores are of other images or of another threshold, or are not numbers.
     """
-    positions = match(table, test.names)
-    threshold = float(detector.calibration.threshold)
-    check_scores(table, threshold)
-    pixels, regions = count_pixels(detector, test)
-    values = measure(table, threshold, pixels, regions, timing)
-    if volumes is not None:
-        values["volumes"] = volumes
+    check_images(table, names)
+    check_scores(table, measured.threshold)
+    values = measure(table, measured, timing)
     with files.whole_folder(Path(folder)) as temporary:
-        for name, figure in draw(table, positions, detector, test, values, pixels, seed, note):
+        for name, figure in draw(table, measured, values, note):
             style.save(figure, temporary / f"{name}.png")
         shown = {path.stem for path in temporary.glob("*.png")}
         (temporary / "metrics.json").write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -65,19 +48,15 @@ def write_report(
     return values
 
 
-def match(table: ScoreTable, names: np.ndarray) -> np.ndarray:
-    """(N,) the place in `names` of each table row.
+def check_images(table: ScoreTable, names: np.ndarray) -> None:
+    """Refuses scores of other images than those called `names`.
 
     Raises:
-      UserError: the two do not hold the same images.
+      UserError: they are.
     """
-    if np.array_equal(table.image, names):
-        return np.arange(len(names))
-    place = {str(name): i for i, name in enumerate(names)}
     rows = table.image.tolist()
-    if len(set(rows)) != len(rows) or len(rows) != len(names) or set(rows) != place.keys():
+    if len(rows) != len(names) or set(rows) != set(names.tolist()):
         raise UserError("scores.csv: the scores are of other images than the test images; run fanogan score again")
-    return np.array([place[name] for name in rows], np.int64)
 
 
 def check_scores(table: ScoreTable, threshold: float) -> None:
@@ -97,25 +76,11 @@ def check_scores(table: ScoreTable, threshold: float) -> None:
         raise UserError("scores.csv: written with another threshold than the detector's; run fanogan score again")
 
 
-def count_pixels(detector, test) -> tuple[PixelCounts, RegionCounts] | tuple[None, None]:
-    """Residuals of all test images counted against their masks, in one pass; None where there are no masks, or no residuals."""
-    if test.masks is None or not detector.RESTORES:
-        return None, None
-    pixels, regions = PixelCounts(), RegionCounts()
-    for batch in test.batches(_BATCH):
-        residual = detector.measure(batch["image"])["residual"]
-        pixels.update(residual, batch["mask"])
-        regions.update(residual, batch["mask"])
-    return pixels, regions
-
-
-def measure(table: ScoreTable, threshold: float, pixels: PixelCounts | None, regions: RegionCounts | None, timing: dict) -> dict:
+def measure(table: ScoreTable, measured: Measured, timing: dict) -> dict:
     """Everything that metrics.json holds: floats, ints and None only."""
-    values = metrics.image_metrics(table.label, table.score, threshold)
-    if pixels is not None:
-        values["pixel"] = pixels.result()
-        if values["pixel"] is not None:
-            values["pixel"]["regions"] = regions.result()
+    values = metrics.image_metrics(table.label, table.score, measured.threshold)
+    if measured.masks:
+        values["pixel"] = measured.pixel
     values["images"] = len(table)
     values["normal_images"] = int((table.label == metrics.NORMAL).sum())
     values["anomalous_images"] = int((table.label == metrics.ANOMALOUS).sum())
@@ -123,12 +88,12 @@ def measure(table: ScoreTable, threshold: float, pixels: PixelCounts | None, reg
     values["images_per_second"] = _number(timing.get("images_per_second"))
     values["per_class"] = metrics.per_class(table)
     values["per_term"] = metrics.per_term(table)
+    if measured.groups is not None:
+        values["volumes"] = measured.groups
     return values
 
 
-def draw(
-    table: ScoreTable, positions: np.ndarray, detector, test, values: dict, pixels: PixelCounts | None, seed: int, note: str
-) -> Iterable[tuple[str, Figure]]:
+def draw(table: ScoreTable, measured: Measured, values: dict, note: str) -> Iterable[tuple[str, Figure]]:
     """Yields file name (without .png) and figure, one at a time; curves only where both labels are there."""
     threshold = values["operating_point"]["threshold"]
     if values["auroc"] is not None:
@@ -137,14 +102,12 @@ def draw(
         yield "precision_recall", curves.precision_recall(table.label[known], table.score[known], values, note)
     yield "histogram", distributions.histogram(table, threshold, note)
     yield "boxplot", distributions.boxplot(table, threshold, note)
-    if detector.RESTORES:
-        yield "reconstructions", image_rows.reconstructions(table, positions, detector, test, seed=seed, note=note)
-    if detector.can_generate:
-        labels = np.empty(len(positions), np.int64)
-        labels[positions] = table.label
-        yield "latent_walk", latent_walk.latent_walk(labels, detector, test, seed=seed, note=note)
-    if values.get("pixel"):
-        yield "pixel_roc", curves.pixel_roc(pixels.roc_curve(), values["pixel"], note)
+    if measured.looked:
+        yield "reconstructions", image_rows.reconstructions(table, measured.looked, note)
+    if measured.walked:
+        yield "latent_walk", latent_walk.latent_walk(measured.walked, note)
+    if measured.pixel_roc is not None:
+        yield "pixel_roc", curves.pixel_roc(measured.pixel_roc, values["pixel"], note)
 
 
 def _number(value: float | None) -> float | None:

@@ -1,62 +1,55 @@
-"""One file per method: its training recipe and its Detector.
+"""The methods by their names, and the one way to load a detector that any of them made."""
 
-Every kind of detector by its name in files, and the one way to load any of them.
-"""
-
+import dataclasses
 import json
 from pathlib import Path
 
 from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods import adv_ae, ae, ali, anogan, critic, fanogan, ganomaly, iterative, ocsvm, pca
-from fanogan_tf.methods.ae import AutoencoderDetector
-from fanogan_tf.methods.ali import PairDetector
-from fanogan_tf.methods.anogan import AnoganDetector, DiscriminatorDetector, GanRDetector
-from fanogan_tf.methods.critic import CriticDetector
-from fanogan_tf.methods.fanogan import EncoderDetector
-from fanogan_tf.methods.ganomaly import GanomalyDetector
-from fanogan_tf.methods.iterative import IterativeDetector, WarmIterativeDetector
-from fanogan_tf.methods.ocsvm import OcsvmDetector
-from fanogan_tf.methods.pca import PcaDetector
+from fanogan_tf.methods.adv_ae import AdversarialAutoencoder
+from fanogan_tf.methods.ae import Autoencoder
+from fanogan_tf.methods.ali import BidirectionalGan
+from fanogan_tf.methods.anogan import Anogan
+from fanogan_tf.methods.base import Method, network_name
+from fanogan_tf.methods.critic import Critic
+from fanogan_tf.methods.fanogan import Fanogan
+from fanogan_tf.methods.ganomaly import GanomalyMethod
+from fanogan_tf.methods.iterative import Iterative
+from fanogan_tf.methods.ocsvm import Ocsvm
+from fanogan_tf.methods.pca import Pca
+from fanogan_tf.options import Options
 
-METHODS = {
-    "fanogan": fanogan,
-    "iterative": iterative,
-    "critic": critic,
-    "anogan": anogan,
-    "ae": ae,
-    "adv_ae": adv_ae,
-    "ali": ali,
-    "ganomaly": ganomaly,
-    "pca": pca,
-    "ocsvm": ocsvm,
+METHODS: dict[str, Method] = {
+    "fanogan": Fanogan(),
+    "iterative": Iterative(),
+    "critic": Critic(),
+    "anogan": Anogan(),
+    "ae": Autoencoder(),
+    "adv_ae": AdversarialAutoencoder(),
+    "ali": BidirectionalGan(),
+    "ganomaly": GanomalyMethod(),
+    "pca": Pca(),
+    "ocsvm": Ocsvm(),
 }
 
-# Of all methods, each once.
-PHASES = tuple(dict.fromkeys(phase for method in METHODS.values() for phase in method.PHASES))
+
+def settings(options: Options) -> dict[str, object]:
+    """Name -> value of the options that have a say in the method and variant asked for; `network` as it was decided."""
+    decided = dataclasses.replace(options, network=network_name(options))
+    return {name: getattr(decided, name) for name in METHODS[options.method].settings(options)}
 
 
-KINDS: dict[str, type[Detector]] = {
-    kind.KIND: kind
-    for kind in (
-        EncoderDetector,
-        IterativeDetector,
-        WarmIterativeDetector,
-        CriticDetector,
-        AnoganDetector,
-        GanRDetector,
-        DiscriminatorDetector,
-        AutoencoderDetector,
-        PairDetector,
-        GanomalyDetector,
-        PcaDetector,
-        OcsvmDetector,
-    )
-}
+def detector_kinds() -> dict[str, type[Detector]]:
+    """Every kind of detector by its name in files."""
+    return {kind.KIND: kind for method in METHODS.values() for kind in method.DETECTORS}
 
 
 def load_detector(folder: Path, precision: str = "") -> Detector:
-    """The reverse of `Detector.save`. `precision`: arithmetic to score in, see `NetworkSpec`; "" is that of the training.
+    """Loads what `Detector.save` wrote.
+
+    Args:
+      folder: where it lies.
+      precision: arithmetic to score in, see `NetworkSpec`; "" is that of the training.
 
     Raises:
       UserError: there is no detector in `folder`, or one of another version.
@@ -65,7 +58,7 @@ def load_detector(folder: Path, precision: str = "") -> Detector:
     if not path.is_file():
         raise UserError(f"{folder}: no trained detector here; run fanogan train to the end first")
     settings = json.loads(path.read_text(encoding="utf-8"))
-    kind = KINDS.get(settings.get("kind"))
+    kind = detector_kinds().get(settings.get("kind"))
     if kind is None:
         raise UserError(f"{path}: not written by this version of fanogan_tf; run fanogan train on its run once more")
     return kind.from_settings(settings, Path(folder), precision)

@@ -1,24 +1,21 @@
-"""AdvAE (Schlegl et al. 2019, section 3.1): the autoencoder plus a critic on what it restores; f-AnoGAN's score.
+"""AdvAE (Schlegl et al. 2019, section 3.1): an autoencoder whose restored images a critic must not tell from real ones.
 
-What the papers leave open is said in `training.adversarial_autoencoder`. Both optimizers are those of phase 1 of f-AnoGAN.
-
-The adversarial autoencoder: an autoencoder whose restored images a critic must not tell from real ones.
-
-f-AnoGAN's "AdvAE" (Schlegl et al. 2019, section 3.1), AnoGAN's "aCAE" (Schlegl et al. 2017, section 3), which "replaces the
-generator by an encoder-decoder pipeline". Both papers leave open what the losses are, how they are weighted and how often the
-critic is updated. Here the critic is that of f-AnoGAN's phase 1, with its losses and its number of turns, so that what differs
-from f-AnoGAN is the joint training alone.
+It is also AnoGAN's "aCAE" (Schlegl et al. 2017, section 3), which "replaces the generator by an encoder-decoder pipeline". Both
+papers leave open what the losses are, how they are weighted and how often the critic is updated. Here critic, losses, number of
+turns and optimizers are those of f-AnoGAN's phase 1, so that what differs from f-AnoGAN is the joint training alone. The score
+is f-AnoGAN's.
 """
 
 import keras
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.ae import AutoencoderTraining
-from fanogan_tf.methods.base import adam, calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.base import CRITIC, NETWORKS, UPDATES, adam, network_name
 from fanogan_tf.methods.fanogan import EncoderDetector
-from fanogan_tf.methods.joint import joint_seconds, train_jointly
+from fanogan_tf.methods.joint import JointMethod
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
@@ -80,50 +77,43 @@ class AdversarialAutoencoderTraining(AutoencoderTraining):
         return logs
 
 
-PHASES = ("autoencoder",)
+class AdversarialAutoencoder(JointMethod):
+    """The adversarial autoencoder."""
 
+    PHASES = ("autoencoder",)
+    DETECTORS = (EncoderDetector,)
+    OPTIONS = (*NETWORKS, "bound", *UPDATES, *CRITIC, "adversarial_weight", "kappa")
 
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against `train`, before it changes anything.
+    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `Method.check`.
 
-    Raises:
-      UserError: the networks cannot make images of that size; too few are held out; or other networks are asked for.
-    """
-    check_images(splits)
-    network = network_spec(options, splits.train.image_shape).network
-    if network != "resnet":
-        raise UserError(f"--network={network}: adv_ae's critic is a Wasserstein one; take --network=resnet")
+        Raises:
+          UserError: what `JointMethod.check` raises; or other networks are asked for.
+        """
+        super().check(run, options, splits, phases, overwrite)
+        network = network_name(options)
+        if network != "resnet":
+            raise UserError(f"--network={network}: adv_ae's critic is a Wasserstein one; take --network=resnet")
 
+    def training(self, spec: NetworkSpec, options: Options) -> AdversarialAutoencoderTraining:
+        """See `JointMethod.training`."""
+        keras.utils.set_random_seed(options.seed)
+        training = AdversarialAutoencoderTraining(
+            spec.encoder(),
+            spec.generator(),
+            spec.critic(),
+            n_critic=options.n_critic,
+            penalty_weight=options.gradient_penalty,
+            adversarial_weight=options.adversarial_weight,
+            seed=options.seed,
+        )
+        training.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
+        return training
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Trains from where it stopped; then the calibrated Detector is in `run.detector`.
+    def detector(self, training: AdversarialAutoencoderTraining, spec: NetworkSpec, options: Options) -> Detector:
+        """See `JointMethod.detector`."""
+        return EncoderDetector(spec, **training.networks, kappa=options.kappa)
 
-    Raises:
-      UserError: what `run_phase` raises.
-    """
-    spec = network_spec(options, splits.train.image_shape)
-    training = adversarial_training(spec, options)
-    train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=options.n_critic + 1, sheets={})
-    detector = EncoderDetector(spec, **training.networks, kappa=options.kappa)
-    calibrate_and_save(detector, run, options, splits)
-
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long it was trained, by the phase's name."""
-    return joint_seconds(run, PHASES[0])
-
-
-def adversarial_training(spec: NetworkSpec, options: Options) -> AdversarialAutoencoderTraining:
-    """The training, compiled, with the first weights of `options.seed`."""
-    keras.utils.set_random_seed(options.seed)
-    training = AdversarialAutoencoderTraining(
-        spec.encoder(),
-        spec.generator(),
-        spec.critic(),
-        n_critic=options.n_critic,
-        penalty_weight=options.gradient_penalty,
-        adversarial_weight=options.adversarial_weight,
-        seed=options.seed,
-    )
-    training.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
-    return training
+    def turns(self, options: Options) -> int:
+        """See `JointMethod.turns`: the critic's, and the autoencoder's own."""
+        return options.n_critic + 1

@@ -1,24 +1,19 @@
 """AE (Schlegl et al. 2019, section 3.1): f-AnoGAN's encoder and generator as an autoencoder, trained on the mean square error.
 
-The paper names neither optimizer nor step size: Adam with its usual moments (0.9, 0.999). The encoder keeps its `bound`.
-
-The autoencoder: f-AnoGAN's encoder and generator trained jointly to restore images (Schlegl et al. 2019, section 3.1).
-
-The autoencoder's way of scoring: the restored image, compared in pixels alone.
+The paper names neither optimizer nor step size: Adam with its usual moments (0.9, 0.999). The encoder keeps its `bound`. The
+restored image is compared in pixels alone.
 """
 
 import keras
 import tensorflow as tf
 
-from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import pixel_map
-from fanogan_tf.methods.base import calibrate_and_save, network_spec
-from fanogan_tf.methods.joint import check, joint_seconds, train_jointly
+from fanogan_tf.methods.base import NETWORKS, UPDATES
+from fanogan_tf.methods.joint import JointMethod
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
-from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses
 from fanogan_tf.training.losses import mean_square
 from fanogan_tf.training.optimization import descend, loss_scaled
@@ -85,32 +80,20 @@ class AutoencoderDetector(Detector):
         }
 
 
-__all__ = ["PHASES", "autoencoder_training", "check", "train", "training_seconds"]
+class Autoencoder(JointMethod):
+    """The autoencoder."""
 
-PHASES = ("autoencoder",)
+    PHASES = ("autoencoder",)
+    DETECTORS = (AutoencoderDetector,)
+    OPTIONS = (*NETWORKS, "bound", *UPDATES)
 
+    def training(self, spec: NetworkSpec, options: Options) -> AutoencoderTraining:
+        """See `JointMethod.training`."""
+        keras.utils.set_random_seed(options.seed)
+        training = AutoencoderTraining(spec.encoder(), spec.generator(), seed=options.seed)
+        training.compile(keras.optimizers.Adam(options.learning_rate), jit_compile=options.jit_compile)
+        return training
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Trains from where it stopped; then the calibrated Detector is in `run.detector`.
-
-    Raises:
-      UserError: what `run_phase` raises.
-    """
-    spec = network_spec(options, splits.train.image_shape)
-    training = autoencoder_training(spec, options)
-    train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=1, sheets={})
-    detector = AutoencoderDetector(spec, encoder=training.encoder, generator=training.generator)
-    calibrate_and_save(detector, run, options, splits)
-
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long it was trained, by the phase's name."""
-    return joint_seconds(run, PHASES[0])
-
-
-def autoencoder_training(spec: NetworkSpec, options: Options) -> AutoencoderTraining:
-    """The training, compiled, with the first weights of `options.seed`."""
-    keras.utils.set_random_seed(options.seed)
-    training = AutoencoderTraining(spec.encoder(), spec.generator(), seed=options.seed)
-    training.compile(keras.optimizers.Adam(options.learning_rate), jit_compile=options.jit_compile)
-    return training
+    def detector(self, training: AutoencoderTraining, spec: NetworkSpec, options: Options) -> Detector:
+        """See `JointMethod.detector`."""
+        return AutoencoderDetector(spec, encoder=training.encoder, generator=training.generator)

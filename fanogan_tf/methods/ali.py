@@ -1,16 +1,8 @@
 """ALI, also known as BiGAN (Schlegl et al. 2019, section 3.1): encoder and generator against a discriminator of pairs.
 
 The f-AnoGAN paper trains ALI "in the originally proposed style", with networks of its own. Here encoder, generator and the
-discriminator's image half are f-AnoGAN's, so that what differs is the training alone. Adam 1e-4, beta_1 0.5 (ALI).
-
-The discriminator of ALI and BiGAN: which of two ways an image and a latent vector came together.
-
-ALI and BiGAN, the same method by two names (Dumoulin et al. 2017; Donahue et al. 2017).
-
-The discriminator sees pairs and must tell (x, E(x)) from (G(z), z); where it cannot, E is G's inverse. No loss compares x with
-G(E(x)). E is BiGAN's, a function without noise.
-
-ALI's way of scoring: f-AnoGAN's, with the features of a discriminator of pairs.
+discriminator's image half are f-AnoGAN's, so that what differs is the training alone. Adam 1e-4, beta_1 0.5 (ALI). The score is
+f-AnoGAN's, with the features of the pair discriminator.
 """
 
 import dataclasses
@@ -19,17 +11,17 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from fanogan_tf.data.image_set import Splits
-from fanogan_tf.methods.base import adam, calibrate_and_save, network_spec
+from fanogan_tf.detection.detector import Detector
+from fanogan_tf.methods.base import NETWORKS, UPDATES, adam
 from fanogan_tf.methods.fanogan import EncoderDetector
-from fanogan_tf.methods.joint import check, joint_seconds, train_jointly
+from fanogan_tf.methods.joint import JointMethod
 from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.resnet import Body
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
-from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, monitoring
+from fanogan_tf.training.monitoring import Sheet
 from fanogan_tf.training.optimization import descend, loss_scaled
 
 LEAK = 0.2  # slope of the leaky relu below 0
@@ -156,45 +148,35 @@ class PairDetector(EncoderDetector):
         return self.pair_discriminator(images, latent)[1]
 
 
-__all__ = ["PHASES", "ali_spec", "ali_training", "check", "train", "training_seconds"]
+class BidirectionalGan(JointMethod):
+    """ALI, also known as BiGAN."""
 
-PHASES = ("ali",)
+    PHASES = ("ali",)
+    DETECTORS = (PairDetector,)
+    OPTIONS = (*NETWORKS, *UPDATES, "kappa")
 
+    def spec(self, options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
+        """The networks that `options` ask for, but for `bound`: E's codes must be able to match z ~ N(0, I)."""
+        return dataclasses.replace(super().spec(options, image_shape), bound="linear")
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Trains from where it stopped; then the calibrated Detector is in `run.detector`.
+    def training(self, spec: NetworkSpec, options: Options) -> Ali:
+        """See `JointMethod.training`."""
+        keras.utils.set_random_seed(options.seed)
+        training = Ali(
+            spec.encoder(),
+            spec.generator(),
+            pair_discriminator(spec),
+            latent_dim=options.latent_dim,
+            seed=options.seed,
+            prior=spec.prior,
+        )
+        training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
+        return training
 
-    Raises:
-      UserError: what `run_phase` raises.
-    """
-    spec = ali_spec(options, splits.train.image_shape)
-    training = ali_training(spec, options)
-    sheets = {"samples": monitoring.generated(training.generator, options.latent_dim, options.seed, spec.prior)}
-    train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=1, sheets=sheets)
-    detector = PairDetector(spec, **training.networks, kappa=options.kappa)
-    calibrate_and_save(detector, run, options, splits)
+    def detector(self, training: Ali, spec: NetworkSpec, options: Options) -> Detector:
+        """See `JointMethod.detector`."""
+        return PairDetector(spec, **training.networks, kappa=options.kappa)
 
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long it was trained, by the phase's name."""
-    return joint_seconds(run, PHASES[0])
-
-
-def ali_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
-    """The networks that `options` ask for, but for `bound`: E's codes must be able to match z ~ N(0, I)."""
-    return dataclasses.replace(network_spec(options, image_shape), bound="linear")
-
-
-def ali_training(spec: NetworkSpec, options: Options) -> Ali:
-    """The training, compiled, with the first weights of `options.seed`."""
-    keras.utils.set_random_seed(options.seed)
-    training = Ali(
-        spec.encoder(),
-        spec.generator(),
-        pair_discriminator(spec),
-        latent_dim=options.latent_dim,
-        seed=options.seed,
-        prior=spec.prior,
-    )
-    training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
-    return training
+    def sheets(self, training: Ali, spec: NetworkSpec, options: Options) -> dict[str, Sheet]:
+        """See `JointMethod.sheets`."""
+        return {"samples": monitoring.generated(training.generator, options.latent_dim, options.seed, spec.prior)}

@@ -1,10 +1,6 @@
 """AnoGAN (Schlegl et al. 2017) and its references GAN_R and P_D: a DCGAN on normal images, then a mapping by gradient descent.
 
-AnoGAN's way of scoring (Schlegl et al. 2017, sections 2.2 and 2.3): z is looked for by gradient descent, image by image.
-
-Unlike the means of `scores`, all terms here are sums over pixels or features, as in the paper: they grow with the image.
-
-AnoGAN's reference P_D (Schlegl et al. 2017, section 3): the discriminator's own output on the image, and no mapping.
+Unlike the means of the other methods, all terms here are sums over pixels or features, as in the paper: they grow with the image.
 """
 
 import math
@@ -16,11 +12,12 @@ from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.latent_search import map_to_latent, random_start
 from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods.base import calibrate_and_save, check_images, network_spec
-from fanogan_tf.methods.gan_phase import check_gan_from, gan_seconds, gan_training, restore_gan, train_gan
+from fanogan_tf.methods.base import network_spec
+from fanogan_tf.methods.gan_phase import MAPPING, GanMethod
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training.gan import Dcgan, WganGp
 from fanogan_tf.training.losses import against_real
 
 
@@ -40,7 +37,7 @@ class AnoganDetector(Detector):
     R(x) = sum |x - G(z)|, D(x) = sum |f(x) - f(G(z))|, f the discriminator's features. Sums, not means, in A and in its columns:
     image_residual is R, feature_residual is D.
 
-    `anogan_lambda`: lambda. Other settings: see `mapping.map_to_latent`.
+    `anogan_lambda`: lambda. Other settings: see `latent_search.map_to_latent`.
     """
 
     KIND = "anogan"
@@ -124,57 +121,45 @@ class DiscriminatorDetector(Detector):
         return {"score": against_real(self.critic(images)[0])}
 
 
-PHASES = ("gan",)
+class Anogan(GanMethod):
+    """AnoGAN, or with `--anogan_variant` one of its references."""
 
+    DETECTORS = (AnoganDetector, GanRDetector, DiscriminatorDetector)
+    OPTIONS = (*GanMethod.OPTIONS, "anogan_variant", "anogan_lambda", *MAPPING)
 
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against `train`, before it changes anything.
+    def settings(self, options: Options) -> tuple[str, ...]:
+        """See `Method.settings`: P_D has no mapping."""
+        left_out = ("anogan_lambda", *MAPPING) if options.anogan_variant == "p_d" else ()
+        return tuple(name for name in super().settings(options) if name not in left_out)
 
-    Raises:
-      UserError: the networks cannot make images of that size; too few are held out; there is no encoder to start from; the
-        variant needs a discriminator and the critic is none; or what `check_gan_from` says.
-    """
-    check_images(splits)
-    if options.mapping_start != "random":
-        raise UserError(f"--mapping_start={options.mapping_start}: anogan trains no encoder; leave --mapping_start out")
-    if options.anogan_variant != "anogan" and network_spec(options, splits.train.image_shape).network != "dcgan":
-        raise UserError(
-            f"--anogan_variant={options.anogan_variant}: needs the probability that an image is real, and a Wasserstein critic "
-            "gives none; add --network=dcgan"
+    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `Method.check`.
+
+        Raises:
+          UserError: there is no encoder to start from; the variant needs a discriminator and the critic is none; or what
+            `GanMethod.check` raises.
+        """
+        if options.mapping_start != "random":
+            raise UserError(f"--mapping_start={options.mapping_start}: anogan trains no encoder; leave --mapping_start out")
+        if options.anogan_variant != "anogan" and network_spec(options, splits.train.image_shape).network != "dcgan":
+            raise UserError(
+                f"--anogan_variant={options.anogan_variant}: needs the probability that an image is real, and a Wasserstein "
+                "critic gives none; add --network=dcgan"
+            )
+        super().check(run, options, splits, phases, overwrite)
+
+    def detector(self, gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> Detector:
+        """See `GanMethod.detector`."""
+        if options.anogan_variant == "p_d":
+            return DiscriminatorDetector(spec, critic=gan.critic)
+        kind = GanRDetector if options.anogan_variant == "gan_r" else AnoganDetector
+        return kind(
+            spec,
+            generator=gan.generator,
+            critic=gan.critic,
+            anogan_lambda=options.anogan_lambda,
+            steps=options.mapping_steps,
+            learning_rate=options.mapping_learning_rate,
+            patience=options.mapping_patience,
+            seed=options.seed,
         )
-    check_gan_from(run, options, splits)
-
-
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Trains the GAN from where it stopped; then the calibrated Detector is in `run.detector`.
-
-    Raises:
-      UserError: what `run_phase` raises.
-    """
-    spec = network_spec(options, splits.train.image_shape)
-    gan = gan_training(spec, options)
-    train_gan(gan, run, options, splits)
-    restore_gan(gan, run, options)
-    detector = _detector(gan, spec, options)
-    calibrate_and_save(detector, run, options, splits)
-
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long the phase was trained, by its name."""
-    return {"gan": gan_seconds(run)}
-
-
-def _detector(gan, spec: NetworkSpec, options: Options) -> Detector:
-    if options.anogan_variant == "p_d":
-        return DiscriminatorDetector(spec, critic=gan.critic)
-    kind = GanRDetector if options.anogan_variant == "gan_r" else AnoganDetector
-    return kind(
-        spec,
-        generator=gan.generator,
-        critic=gan.critic,
-        anogan_lambda=options.anogan_lambda,
-        steps=options.mapping_steps,
-        learning_rate=options.mapping_learning_rate,
-        patience=options.mapping_patience,
-        seed=options.seed,
-    )

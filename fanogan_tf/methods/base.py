@@ -1,9 +1,4 @@
-"""What the training recipes of all methods share.
-
-Which settings a method listens to: what a report must say of a run, and what it must not, as it has changed nothing.
-"""
-
-import dataclasses
+"""What every method is: how it trains, and what it reads; and the steps that the recipes of all share."""
 
 import keras
 import numpy as np
@@ -16,8 +11,61 @@ from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.options import Options
+from fanogan_tf.options import Options, names
 from fanogan_tf.run_directory import RunDirectory
+
+# Names of options that several methods read.
+NETWORKS = ("network", "dim", "latent_dim")
+UPDATES = ("batch_size", "iterations", "learning_rate")
+CRITIC = ("n_critic", "gradient_penalty")
+# Every method reads these.
+_READ_BY_ALL = names("images", "scoring", "running") | {
+    *("method", "seed", "deterministic", "mixed_precision", "folded", "false_positive_rate", "threshold_rule")
+}
+
+
+class Method:
+    """A way to detect anomalies: a training recipe and the Detector that comes of it.
+
+    A new method is a subclass in a file of its own, one line in `METHODS`, and one choice of `--method`.
+
+    Attributes:
+      PHASES: names of the phases of training, in their order.
+      DETECTORS: the kinds of Detector that it makes.
+      OPTIONS: names of all options that it reads, besides those that every method reads.
+    """
+
+    PHASES: tuple[str, ...]
+    DETECTORS: tuple[type[Detector], ...]
+    OPTIONS: tuple[str, ...]
+
+    def settings(self, options: Options) -> tuple[str, ...]:
+        """Names of those OPTIONS that have a say in the variant asked for. A report shows them and omits the rest."""
+        return self.OPTIONS
+
+    def unread(self, given: frozenset[str]) -> list[str]:
+        """Names, sorted, of the given options that the method does not read."""
+        return sorted(given - _READ_BY_ALL - {*self.OPTIONS})
+
+    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """Says what speaks against `train`, before it changes anything.
+
+        Raises:
+          UserError: something does.
+        """
+        raise NotImplementedError
+
+    def train(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...]) -> None:
+        """Trains `phases`, each from where it stopped; after the last one the calibrated Detector is in `run.detector`.
+
+        Raises:
+          UserError: what `run_phase` raises.
+        """
+        raise NotImplementedError
+
+    def training_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """How long each phase was trained, by its name."""
+        raise NotImplementedError
 
 
 def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
@@ -69,32 +117,3 @@ def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, 
         flush=True,
     )
     detector.save(run.detector)
-
-
-_NETWORKS = ("network", "dim", "latent_dim")
-_UPDATES = ("batch_size", "iterations", "learning_rate")
-_CRITIC = ("n_critic", "gradient_penalty")
-_ENCODER = ("bound", "encoder_loss", "denoise", "encoder_iterations", "encoder_learning_rate")
-_MAPPING = ("mapping_steps", "mapping_learning_rate", "mapping_patience")
-
-
-def settings(options: Options) -> dict[str, object]:
-    """Name -> value of the settings that `options.method` is made from, in the variant that the other options ask for.
-
-    Not those of every method: images, seeds and threshold; nor what changes the speed alone.
-    """
-    decided = dataclasses.replace(options, network=network_name(options))
-    gan = (*_NETWORKS, *_UPDATES, *(_CRITIC if decided.network == "resnet" else ()))
-    names = {
-        "fanogan": (*gan, *_ENCODER, "kappa"),
-        "iterative": (*gan, "mapping_start", *(_ENCODER if options.mapping_start == "encoder" else ()), *_MAPPING, "kappa"),
-        "critic": gan,
-        "anogan": (*gan, "anogan_variant", *(("anogan_lambda", *_MAPPING) if options.anogan_variant != "p_d" else ())),
-        "ae": (*_NETWORKS, "bound", *_UPDATES),
-        "adv_ae": (*_NETWORKS, "bound", *_UPDATES, *_CRITIC, "adversarial_weight", "kappa"),
-        "ali": (*_NETWORKS, *_UPDATES, "kappa"),
-        "ganomaly": ("dim", "latent_dim", *_UPDATES, "ganomaly_adversarial", "ganomaly_contextual", "ganomaly_encoding"),
-        "pca": ("latent_dim", "fit_images"),
-        "ocsvm": ("latent_dim", "fit_images"),
-    }[options.method]
-    return {name: getattr(decided, name) for name in names}

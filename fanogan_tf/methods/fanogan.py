@@ -1,6 +1,6 @@
 """f-AnoGAN (Schlegl et al. 2019): a GAN on normal images (WGAN-GP), then an encoder against it, then a calibration.
 
-f-AnoGAN's way of scoring: the encoder's guess, restored by the generator, compared in pixels and in the critic's features.
+The encoder's guess of z is restored by the generator and compared with the image in pixels and in the critic's features.
 """
 
 import keras
@@ -11,17 +11,19 @@ from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods.base import calibrate_and_save, check_images, network_spec
-from fanogan_tf.methods.gan_phase import check_gan_from, gan_seconds, gan_step, gan_training, kept_options, restore_gan, train_gan
+from fanogan_tf.methods.gan_phase import GanMethod, gan_step
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, monitoring
-from fanogan_tf.training.checkpointing import saved_seconds, saved_step
+from fanogan_tf.training.checkpointing import checkpoints_in, saved_seconds, saved_step
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.gan import Dcgan, WganGp
-from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.losses import mean_square
+
+# Names of the options that the encoder's training reads.
+ENCODER = ("bound", "encoder_loss", "denoise", "encoder_iterations", "encoder_learning_rate")
 
 
 class EncoderDetector(Detector):
@@ -54,57 +56,56 @@ class EncoderDetector(Detector):
         return self.critic(images)[1]
 
 
-PHASES = ("gan", "encoder")
+class Fanogan(GanMethod):
+    """f-AnoGAN."""
+
+    PHASES = ("gan", "encoder")
+    DETECTORS = (EncoderDetector,)
+    OPTIONS = (*GanMethod.OPTIONS, *ENCODER, "kappa")
+
+    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `Method.check`.
+
+        Raises:
+          UserError: what `GanMethod.check` raises; the encoder's turn has come but the GAN is not finished; or the GAN is to be
+            trained on under an encoder that was trained against it.
+        """
+        super().check(run, options, splits, phases, overwrite)
+        check_encoder(run, options, phases, overwrite)
+
+    def detector(self, gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> Detector:
+        """See `GanMethod.detector`."""
+        encoder = train_encoder(gan, spec, run, options, splits)
+        return EncoderDetector(spec, encoder=encoder, generator=gan.generator, critic=gan.critic, kappa=options.kappa)
+
+    def training_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """See `Method.training_seconds`."""
+        return super().training_seconds(run) | {"encoder": saved_seconds(checkpoints_in(run.encoder))}
 
 
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against `train`, before it changes anything.
+def check_encoder(run: RunDirectory, options: Options, phases: tuple[str, ...], overwrite: bool) -> None:
+    """Says what speaks against training the encoder in `run.encoder`, before anything is changed.
 
     Raises:
-      UserError: the networks cannot make images of that size; too few are held out; the encoder's turn has come but the GAN is
-        not finished; the GAN is to be trained on under an encoder that was trained against it; or what `check_gan_from` says.
+      UserError: the GAN is not finished, or is to be trained on under its encoder.
     """
-    check_images(splits)
-    check_gan_from(run, options, splits)
     trained = gan_step(run, options) if options.gan_from or not overwrite else 0
     if "gan" not in phases and trained < options.iterations:
         raise UserError(
             f"--phase=encoder: the GAN in {run.gan} is at iteration {trained} of {options.iterations}; run --phase=gan first"
         )
     # Another run's GAN may have been trained on since: which one the encoder knows, this run's options tell.
-    known = kept_options(run).iterations if options.gan_from else trained
-    if not overwrite and saved_step(run.encoder / "checkpoints") and known != options.iterations:
+    known = run.kept_options().iterations if options.gan_from else trained
+    if not overwrite and saved_step(checkpoints_in(run.encoder)) and known != options.iterations:
         raise UserError(
             f"--iterations={options.iterations}: the encoder in {run.encoder} was trained against the GAN at iteration "
             f"{known}; to train the GAN differently, take another --run_dir or --overwrite"
         )
 
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Trains the phases asked for, each from where it stopped; after the last one the calibrated Detector is in `run.detector`.
-
-    Raises:
-      UserError: what `run_phase` raises.
-    """
-    spec = network_spec(options, splits.train.image_shape)
-    gan = gan_training(spec, options)
-    if "gan" in phases:
-        train_gan(gan, run, options, splits)
-    if "encoder" in phases:
-        restore_gan(gan, run, options)
-        encoder = train_encoder(gan, spec, run, options, splits)
-        detector = EncoderDetector(spec, encoder=encoder, generator=gan.generator, critic=gan.critic, kappa=options.kappa)
-        calibrate_and_save(detector, run, options, splits)
-
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long each phase was trained, by its name."""
-    return {"gan": gan_seconds(run), "encoder": saved_seconds(run.encoder / "checkpoints")}
-
-
 def encoder_training(gan: WganGp | Dcgan, spec: NetworkSpec, options: Options) -> EncoderTraining:
     """Phase 2, compiled, against the networks of `gan`, which it freezes."""
-    # Seeded anew: the encoder's first weights must not depend on whether the GAN was trained in this process.
+    # Seeded again: the encoder's first weights must not depend on whether the GAN was trained in this process.
     keras.utils.set_random_seed(options.seed + 1)
     training = EncoderTraining(
         spec.encoder(),
@@ -129,16 +130,13 @@ def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, opt
     run_phase(
         training,
         lambda start: splits.train.training_batches(options.batch_size, 2 * options.seed + 1, start, options.random_flip),
+        Schedule.of(options, options.encoder_iterations),
         name="encoder",
         folder=run.encoder,
-        iterations=options.encoder_iterations,
         sheets={
             "restored": monitoring.restored(encoder, gan.generator, some),
             "interpolation": monitoring.interpolated_encodings(encoder, gan.generator, some),
         },
         graph=tf.function(training.call).get_concrete_function(images).graph,
-        checkpoint_every=options.checkpoint_every,
-        log_every=options.log_every,
-        sample_every=options.sample_every,
     )
     return encoder

@@ -1,7 +1,4 @@
-"""Phase `fit` of the plain baselines, pca and ocsvm: no networks, no steps; fitted once to the training images, and kept.
-
-The baselines that are fitted at once instead of trained step by step: what they are fitted to, and what came of it, kept.
-"""
+"""The plain baselines, fitted at once instead of trained step by step: what they are fitted to, and what came of it, kept."""
 
 import time
 from collections.abc import Callable
@@ -11,13 +8,59 @@ import numpy as np
 
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet, Splits
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods.base import check_held_out
+from fanogan_tf.methods.base import Method, calibrate_and_save, check_held_out, network_spec
+from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
 _FILE = "fitted.npz"
 _SECONDS = "seconds"
+
+
+class FittedMethod(Method):
+    """A method without networks or steps, fitted once to the training images."""
+
+    PHASES = ("fit",)
+    OPTIONS = ("latent_dim", "fit_images")
+
+    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `Method.check`. Images of any size will do.
+
+        Raises:
+          UserError: there are too few images to fit, or too few are held out to calibrate; or several devices are asked for.
+        """
+        check_held_out(splits)
+        if options.strategy != "none":
+            raise UserError(
+                f"--strategy={options.strategy}: --method={options.method} is fitted by one device; leave --strategy out"
+            )
+        if len(splits.train) < 2:
+            raise UserError(f"--method={options.method}: there is one training image, it needs at least two; add normal images")
+
+    def train(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...]) -> None:
+        """See `Method.train`: fits where that is not done yet."""
+
+        def of_the_images() -> dict[str, np.ndarray]:
+            rows = flat_images(splits.train, options.fit_images, options.seed, options.random_flip)
+            return self.fit(rows, options.latent_dim, options.seed)
+
+        arrays = fitted(run.phase("fit"), of_the_images)
+        detector = self.detector(arrays, network_spec(options, splits.train.image_shape))
+        calibrate_and_save(detector, run, options, splits)
+
+    def training_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """See `Method.training_seconds`."""
+        return {"fit": fitted_seconds(run.phase("fit"))}
+
+    def fit(self, rows: np.ndarray, most_components: int, seed: int) -> dict[str, np.ndarray]:
+        """Fits rows of pixels (n, H * W) float32 in [-1, 1], n >= 2; returns arrays by name."""
+        raise NotImplementedError
+
+    def detector(self, arrays: dict[str, np.ndarray], spec: NetworkSpec) -> Detector:
+        """Makes the detector, not yet calibrated, of what `fit` returned, and prints its size."""
+        raise NotImplementedError
 
 
 def flat_images(images: ImageSet, most: int, seed: int, random_flip: bool = False) -> np.ndarray:
@@ -53,36 +96,3 @@ def fitted_seconds(folder: Path) -> float:
 def _read(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
-
-
-PHASES = ("fit",)
-
-
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against fitting. Images of any size will do.
-
-    Raises:
-      UserError: there are too few images to fit, or too few are held out to calibrate; or several devices are asked for.
-    """
-    check_held_out(splits)
-    if options.strategy != "none":
-        raise UserError(f"--strategy={options.strategy}: --method={options.method} is fitted by one device; leave --strategy out")
-    if len(splits.train) < 2:
-        raise UserError(f"--method={options.method}: there is one training image, it needs at least two; add normal images")
-
-
-def fit_once(
-    run: RunDirectory, options: Options, splits: Splits, fit: Callable[[np.ndarray, int, int], dict[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """What `fit(rows, latent_dim, seed)` returns of the training images, or has returned in this run before."""
-
-    def of_the_images() -> dict[str, np.ndarray]:
-        rows = flat_images(splits.train, options.fit_images, options.seed, options.random_flip)
-        return fit(rows, options.latent_dim, options.seed)
-
-    return fitted(run.phase("fit"), of_the_images)
-
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long the fit took, by the phase's name."""
-    return {"fit": fitted_seconds(run.phase("fit"))}

@@ -1,4 +1,4 @@
-"""Phase `gan` of every method that stands on a GAN: a WGAN-GP of ResNets or, with the networks of a DCGAN, its own training.
+"""The methods that stand on a GAN, and their phase `gan`: a WGAN-GP of ResNets, or a DCGAN with its own losses.
 
 `--gan_from`: the finished GAN of another run, instead of one trained in this run. It stays where it is.
 """
@@ -9,17 +9,76 @@ import json
 import keras
 import tensorflow as tf
 
-from fanogan_tf import options as options_module
 from fanogan_tf.data.image_set import Splits
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods.base import adam, network_spec
+from fanogan_tf.methods.base import (
+    CRITIC,
+    NETWORKS,
+    UPDATES,
+    Method,
+    adam,
+    calibrate_and_save,
+    check_images,
+    network_name,
+    network_spec,
+)
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import monitoring
-from fanogan_tf.training.checkpointing import Checkpoints, saved_seconds, saved_step
+from fanogan_tf.training.checkpointing import Checkpoints, checkpoints_in, saved_seconds, saved_step
 from fanogan_tf.training.gan import Dcgan, WganGp
-from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.loop import Schedule, run_phase
+
+# Names of the options that the search for z by gradient descent reads.
+MAPPING = ("mapping_steps", "mapping_learning_rate", "mapping_patience")
+
+# Of a NetworkSpec: what does not concern a GAN, or may change between two uses of one.
+_NOT_OF_THE_GAN = {"bound", "folded", "precision"}
+
+
+class GanMethod(Method):
+    """A method whose first, and perhaps only, phase trains a GAN."""
+
+    PHASES = ("gan",)
+    OPTIONS = (*NETWORKS, *UPDATES, *CRITIC, "gan_from")
+
+    def settings(self, options: Options) -> tuple[str, ...]:
+        """See `Method.settings`: a DCGAN has neither turns of its critic nor a penalty."""
+        left_out = {"gan_from", *(CRITIC if network_name(options) == "dcgan" else ())}
+        return tuple(name for name in self.OPTIONS if name not in left_out)
+
+    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `Method.check`.
+
+        Raises:
+          UserError: the networks cannot make images of that size; too few are held out; or what `check_gan_from` says.
+        """
+        check_images(splits)
+        check_gan_from(run, options, splits)
+
+    def train(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...]) -> None:
+        """See `Method.train`."""
+        spec = network_spec(options, splits.train.image_shape)
+        gan = gan_training(spec, options)
+        if "gan" in phases:
+            train_gan(gan, run, options, splits)
+        if self.last_phase(options) in phases:
+            restore_gan(gan, run, options)
+            calibrate_and_save(self.detector(gan, spec, run, options, splits), run, options, splits)
+
+    def last_phase(self, options: Options) -> str:
+        """The phase that the detector comes of."""
+        return self.PHASES[-1]
+
+    def detector(self, gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> Detector:
+        """Makes the detector, not yet calibrated, of a finished GAN; trains what else it needs."""
+        raise NotImplementedError
+
+    def training_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """See `Method.training_seconds`."""
+        return {"gan": gan_seconds(run)}
 
 
 def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
@@ -52,28 +111,21 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
         lambda start: splits.train.training_batches(
             gan.n_critic * options.batch_size, 2 * options.seed, start, options.random_flip
         ),
+        Schedule.of(options, options.iterations),
         name="GAN",
         folder=run.gan,
-        iterations=options.iterations,
         sheets={
             "samples": monitoring.generated(gan.generator, options.latent_dim, options.seed, gan.prior),
             "interpolation": monitoring.interpolated(gan.generator, options.latent_dim, options.seed, gan.prior),
         },
         graph=tf.function(gan.call).get_concrete_function(z).graph,
-        checkpoint_every=options.checkpoint_every,
-        log_every=options.log_every,
-        sample_every=options.sample_every,
         turns=gan.n_critic,
     )
 
 
 def restore_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options) -> None:
     """Gives `gan` what phase `gan` has come to, in this run or in that of `--gan_from`."""
-    Checkpoints(gan, gan_run(run, options).gan / "checkpoints").restore()
-
-
-# What does not concern a GAN, or may change between two uses of one.
-_NOT_OF_THE_GAN = {"bound", "folded", "precision"}
+    Checkpoints(gan, checkpoints_in(gan_run(run, options).gan)).restore()
 
 
 def gan_run(run: RunDirectory, options: Options) -> RunDirectory:
@@ -83,21 +135,12 @@ def gan_run(run: RunDirectory, options: Options) -> RunDirectory:
 
 def gan_step(run: RunDirectory, options: Options) -> int:
     """The iteration that the GAN of `run` is at."""
-    return saved_step(gan_run(run, options).gan / "checkpoints")
+    return saved_step(checkpoints_in(gan_run(run, options).gan))
 
 
 def gan_seconds(run: RunDirectory) -> float:
     """How long the GAN of `run` was trained, wherever that was."""
-    return saved_seconds(gan_run(run, kept_options(run)).gan / "checkpoints")
-
-
-def kept_options(run: RunDirectory) -> Options:
-    """The options that `run` last had; the defaults where there is no run yet.
-
-    Raises:
-      UserError: they are not of this version.
-    """
-    return options_module.from_text(run.flags.read_text(encoding="utf-8"), str(run.flags)) if run.flags.is_file() else Options()
+    return saved_seconds(checkpoints_in(gan_run(run, run.kept_options()).gan))
 
 
 def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
@@ -114,7 +157,7 @@ def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
         raise UserError(f"{pair}, that is the run itself; name another run, or leave --gan_from out")
     if not source.flags.is_file() or not source.data.is_file():
         raise UserError(f"{pair}, there is no run; run fanogan train --run_dir={source.path} first")
-    theirs = kept_options(source)
+    theirs = source.kept_options()
     if theirs.gan_from:
         raise UserError(f"{pair}, that run has no GAN of its own; it stands on --gan_from={theirs.gan_from}: name that one")
     _check_networks(pair, theirs, source, options, splits)
@@ -122,7 +165,7 @@ def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
         source.check_data(splits, names=("train",))
     except UserError as error:
         raise UserError(f"{pair}, its GAN was made with other images; take the same --dataset and split ({error})") from error
-    step = saved_step(source.gan / "checkpoints")
+    step = saved_step(checkpoints_in(source.gan))
     if not step or step < theirs.iterations:
         raise UserError(f"{pair}, its GAN is at iteration {step} of {theirs.iterations}; train it to its end first")
     if step != options.iterations:

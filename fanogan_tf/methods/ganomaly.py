@@ -1,19 +1,14 @@
-"""GANomaly (Akcay et al. 2018), as the chest X-ray thesis uses it: latent_dim 100, dim 64, Adam 2e-4 with beta_1 0.5.
+"""GANomaly (Akcay et al. 2018): an encoder, a decoder and a second encoder, trained against a discriminator.
 
-The networks of GANomaly (Akcay et al. 2018, section 3.2, and the authors' code): DCGAN's blocks with 4x4 kernels, grey images.
+Networks: section 3.2 and the authors' code, DCGAN's blocks with 4x4 kernels, for grey images. Nothing has a bias but batch
+normalisation. The authors double the filters with every halving of the image; here they stop at 8 dim, as in all networks of this
+package: the same up to 112 pixels. Under a mixed precision policy the arithmetic inside is of 16 bits; inputs and outputs stay
+float32.
 
-All images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the arithmetic inside is of 16 bits; what goes in
-and what comes out stays float32. Nothing has a bias but batch normalisation. The authors double the filters with every halving of
-the image; here they stop at 8 dim, as in all networks of this package: the same up to 112 pixels.
+Losses: section 3.3, equations 1 to 3. The paper writes norms; the authors' code, which the weights 1 : 50 : 1 are made for, takes
+means over all values of an image, and of squares where the norm is of second order. So it is here.
 
-GANomaly's losses as pure functions (Akcay et al. 2018, section 3.3, equations 1 to 3).
-
-The papers write norms; the authors' code, which the weights 1 : 50 : 1 are made for, takes means over all values of an image, and
-of squares where the norm is of second order. So it is here: means over pixels, features or coordinates, then over the batch.
-
-GANomaly's training (Akcay et al. 2018): encoder, decoder and second encoder against a discriminator.
-
-GANomaly's way of scoring: how far the encoding of what was restored is from the encoding of the image.
+The score is the distance of the two encodings. The chest X-ray thesis uses latent_dim 100, dim 64, Adam 2e-4 with beta_1 0.5.
 """
 
 import dataclasses
@@ -22,18 +17,16 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.distributed import replicas
-from fanogan_tf.methods.base import adam, calibrate_and_save, network_spec
-from fanogan_tf.methods.joint import check, joint_seconds, train_jointly
+from fanogan_tf.methods.base import UPDATES, adam
+from fanogan_tf.methods.joint import JointMethod
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.normalization import BatchNormalization
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
-from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.losses import discriminator_loss, mean_square
 from fanogan_tf.training.optimization import descend, loss_scaled
 
@@ -311,6 +304,7 @@ class GanomalyDetector(Detector):
 
     KIND = "ganomaly"
     NETWORKS = {"first_encoder": first_encoder, "decoder": decoder, "second_encoder": second_encoder}
+    ENCODER = "first_encoder"
 
     def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """All of `Detector.measure` but feature_residual; latent_distance is 1/d ||z - z'||^2, latent z."""
@@ -327,39 +321,27 @@ class GanomalyDetector(Detector):
         }
 
 
-__all__ = ["PHASES", "check", "ganomaly_training", "train", "training_seconds"]
+class GanomalyMethod(JointMethod):
+    """GANomaly."""
 
-PHASES = ("ganomaly",)
+    PHASES = ("ganomaly",)
+    DETECTORS = (GanomalyDetector,)
+    OPTIONS = ("dim", "latent_dim", *UPDATES, "ganomaly_adversarial", "ganomaly_contextual", "ganomaly_encoding")
 
+    def training(self, spec: NetworkSpec, options: Options) -> Ganomaly:
+        """See `JointMethod.training`."""
+        keras.utils.set_random_seed(options.seed)
+        training = Ganomaly(
+            first_encoder(spec),
+            decoder(spec),
+            second_encoder(spec),
+            discriminator(spec),
+            weights=LossWeights(options.ganomaly_adversarial, options.ganomaly_contextual, options.ganomaly_encoding),
+            seed=options.seed,
+        )
+        training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
+        return training
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Trains from where it stopped; then the calibrated Detector is in `run.detector`.
-
-    Raises:
-      UserError: what `run_phase` raises.
-    """
-    spec = network_spec(options, splits.train.image_shape)
-    training = ganomaly_training(spec, options)
-    train_jointly(training, spec, run, options, splits, phase=PHASES[0], updates=1, sheets={})
-    detector = GanomalyDetector(spec, **{name: training.networks[name] for name in GanomalyDetector.NETWORKS})
-    calibrate_and_save(detector, run, options, splits)
-
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long it was trained, by the phase's name."""
-    return joint_seconds(run, PHASES[0])
-
-
-def ganomaly_training(spec: NetworkSpec, options: Options) -> Ganomaly:
-    """The training, compiled, with the first weights of `options.seed`."""
-    keras.utils.set_random_seed(options.seed)
-    training = Ganomaly(
-        first_encoder(spec),
-        decoder(spec),
-        second_encoder(spec),
-        discriminator(spec),
-        weights=LossWeights(options.ganomaly_adversarial, options.ganomaly_contextual, options.ganomaly_encoding),
-        seed=options.seed,
-    )
-    training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
-    return training
+    def detector(self, training: Ganomaly, spec: NetworkSpec, options: Options) -> Detector:
+        """See `JointMethod.detector`."""
+        return GanomalyDetector(spec, **{name: training.networks[name] for name in GanomalyDetector.NETWORKS})

@@ -1,6 +1,6 @@
-"""Mapping by gradient descent (f-AnoGAN, section 3.1, "iterative"): a WGAN-GP, and an encoder only for a warm start.
+"""Mapping by gradient descent (f-AnoGAN, section 3.1, "iterative"): z is looked for image by image, on f-AnoGAN's WGAN-GP.
 
-Scores without an encoder: z is looked for by gradient descent, image by image (f-AnoGAN, section 3.1, "iterative").
+An encoder, f-AnoGAN's own, is trained only where the mapping starts from its guess.
 """
 
 import tensorflow as tf
@@ -10,19 +10,20 @@ from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.latent_search import map_to_latent, random_start
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods import fanogan
-from fanogan_tf.methods.base import calibrate_and_save, check_images, network_spec
-from fanogan_tf.methods.gan_phase import check_gan_from, gan_training, restore_gan, train_gan
+from fanogan_tf.methods.fanogan import ENCODER, check_encoder, train_encoder
+from fanogan_tf.methods.gan_phase import MAPPING, GanMethod
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training.checkpointing import checkpoints_in, saved_seconds
+from fanogan_tf.training.gan import Dcgan, WganGp
 from fanogan_tf.training.losses import mean_square
 
 
 class IterativeDetector(Detector):
     """A = A_R + kappa A_D of the G(z) that the mapping ends with, from one random z for all images; A is the mapping's loss too.
 
-    SETTINGS: see `mapping.map_to_latent`.
+    SETTINGS: see `latent_search.map_to_latent`.
     """
 
     KIND = "iterative"
@@ -71,60 +72,55 @@ class WarmIterativeDetector(IterativeDetector):
         return self.encoder(images, training=False)
 
 
-# The encoder, f-AnoGAN's own, is trained only where the mapping starts from it.
-PHASES = ("gan", "encoder")
+class Iterative(GanMethod):
+    """The mapping from a random z, or with `--mapping_start=encoder` from where an encoder guesses z to be."""
 
+    PHASES = ("gan", "encoder")
+    DETECTORS = (IterativeDetector, WarmIterativeDetector)
+    OPTIONS = (*GanMethod.OPTIONS, "mapping_start", *ENCODER, *MAPPING, "kappa")
 
-def check(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-    """Says what speaks against `train`, before it changes anything.
+    def settings(self, options: Options) -> tuple[str, ...]:
+        """See `Method.settings`: those of the encoder only where there is one."""
+        return tuple(name for name in super().settings(options) if _warm(options) or name not in ENCODER)
 
-    Raises:
-      UserError: the networks cannot make images of that size; too few are held out; what `check_gan_from` says; an encoder is
-        asked for that nothing needs; or, where it is needed, what f-AnoGAN's `check` says of it.
-    """
-    if _warm(options):
-        fanogan.check(run, options, splits, phases, overwrite)
-        return
-    if "gan" not in phases:
-        raise UserError(f"--phase=encoder: no encoder is used with --mapping_start={options.mapping_start}; leave --phase out")
-    check_images(splits)
-    check_gan_from(run, options, splits)
+    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `Method.check`.
 
+        Raises:
+          UserError: what `GanMethod.check` raises; an encoder is asked for that nothing needs; or, where it is needed, what
+            `check_encoder` says of it.
+        """
+        if not _warm(options) and "gan" not in phases:
+            raise UserError(
+                f"--phase=encoder: no encoder is used with --mapping_start={options.mapping_start}; leave --phase out"
+            )
+        super().check(run, options, splits, phases, overwrite)
+        if _warm(options):
+            check_encoder(run, options, phases, overwrite)
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Trains the phases asked for, each from where it stopped; after the last one the calibrated Detector is in `run.detector`.
+    def last_phase(self, options: Options) -> str:
+        """See `GanMethod.last_phase`."""
+        return "encoder" if _warm(options) else "gan"
 
-    Raises:
-      UserError: what `run_phase` raises.
-    """
-    spec = network_spec(options, splits.train.image_shape)
-    gan = gan_training(spec, options)
-    if "gan" in phases:
-        train_gan(gan, run, options, splits)
-    if _warm(options) and "encoder" not in phases:
-        return
-    restore_gan(gan, run, options)
-    parts = {
-        "generator": gan.generator,
-        "critic": gan.critic,
-        "kappa": options.kappa,
-        "steps": options.mapping_steps,
-        "learning_rate": options.mapping_learning_rate,
-        "patience": options.mapping_patience,
-        "seed": options.seed,
-    }
-    if _warm(options):
-        encoder = fanogan.train_encoder(gan, spec, run, options, splits)
-        detector = WarmIterativeDetector(spec, encoder=encoder, **parts)
-    else:
-        detector = IterativeDetector(spec, **parts)
-    calibrate_and_save(detector, run, options, splits)
+    def detector(self, gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> Detector:
+        """See `GanMethod.detector`."""
+        parts = {
+            "generator": gan.generator,
+            "critic": gan.critic,
+            "kappa": options.kappa,
+            "steps": options.mapping_steps,
+            "learning_rate": options.mapping_learning_rate,
+            "patience": options.mapping_patience,
+            "seed": options.seed,
+        }
+        if _warm(options):
+            return WarmIterativeDetector(spec, encoder=train_encoder(gan, spec, run, options, splits), **parts)
+        return IterativeDetector(spec, **parts)
 
-
-def training_seconds(run: RunDirectory) -> dict[str, float]:
-    """How long each phase was trained, by its name; without the encoder where there is none."""
-    seconds = fanogan.training_seconds(run)
-    return seconds if seconds["encoder"] else {"gan": seconds["gan"]}
+    def training_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """See `Method.training_seconds`; without the encoder where there is none."""
+        encoder = saved_seconds(checkpoints_in(run.encoder))
+        return super().training_seconds(run) | ({"encoder": encoder} if encoder else {})
 
 
 def _warm(options: Options) -> bool:

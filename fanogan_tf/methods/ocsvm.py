@@ -1,21 +1,15 @@
-"""A one-class support vector machine on pixels: what can be told without a network, and without restoring anything.
+"""A one-class support vector machine (Schoelkopf et al. 2001) around normal images, by scikit-learn.
 
-A one-class support vector machine (Schoelkopf et al. 2001) around normal images, by scikit-learn.
-
-The decision of a one-class support vector machine, computed again in TensorFlow.
+What can be told without a network, and without restoring anything. Its decision is computed again in TensorFlow.
 """
 
 import numpy as np
 import tensorflow as tf
-from sklearn.svm import OneClassSVM
 
-from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.methods.base import calibrate_and_save, network_spec
-from fanogan_tf.methods.fitted import PHASES, check, fit_once, training_seconds
+from fanogan_tf.methods.fitted import FittedMethod
 from fanogan_tf.methods.pca import principal_components
-from fanogan_tf.options import Options
-from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.networks.spec import NetworkSpec
 
 # nu, at most this share of the training images lie outside: the share of false alarms that the calibration aims at by default.
 OUTSIDE = 0.05
@@ -46,6 +40,8 @@ def one_class_svm(rows: np.ndarray, most_components: int, seed: int) -> dict[str
     coordinates = coordinates.astype(np.float64)
     variance = coordinates.var()
     gamma = 1.0 / (coordinates.shape[1] * variance) if variance > 0 else 1.0
+    from sklearn.svm import OneClassSVM  # Not to score with.
+
     svm = OneClassSVM(kernel="rbf", gamma=gamma, nu=OUTSIDE).fit(coordinates)
     return {name: values.astype(np.float64) for name, values in axes.items()} | {
         "support_vectors": svm.support_vectors_,
@@ -82,13 +78,17 @@ def squared_distances(rows: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(squares - 2.0 * tf.matmul(rows, others, transpose_b=True))
 
 
-__all__ = ["PHASES", "check", "train", "training_seconds"]
+class Ocsvm(FittedMethod):
+    """The one-class support vector machine."""
 
+    DETECTORS = (OcsvmDetector,)
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Fits where that is not done yet; then the calibrated Detector is in `run.detector`."""
-    fit = fit_once(run, options, splits, one_class_svm)
-    print(f"OCSVM: {len(fit['support_vectors'])} support vectors", flush=True)
-    parts = {name: float(fit[name]) if name in OcsvmDetector.SETTINGS else fit[name] for name in fit}
-    detector = OcsvmDetector(network_spec(options, splits.train.image_shape), **parts)
-    calibrate_and_save(detector, run, options, splits)
+    def fit(self, rows: np.ndarray, most_components: int, seed: int) -> dict[str, np.ndarray]:
+        """See `FittedMethod.fit`."""
+        return one_class_svm(rows, most_components, seed)
+
+    def detector(self, arrays: dict[str, np.ndarray], spec: NetworkSpec) -> Detector:
+        """See `FittedMethod.detector`."""
+        print(f"OCSVM: {len(arrays['support_vectors'])} support vectors", flush=True)
+        parts = {name: float(values) if name in OcsvmDetector.SETTINGS else values for name, values in arrays.items()}
+        return OcsvmDetector(spec, **parts)

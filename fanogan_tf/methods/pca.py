@@ -1,21 +1,15 @@
-"""Principal components, the plainest of the restoring methods: what a network must beat to be worth its training.
+"""Principal components of normal images: what a network must beat to be worth its training. No label has a say in it.
 
-Principal components of normal images: as many as most of their variance takes. No label has a say in it.
-
-The plainest way to restore an image: its projection on the principal components of normal ones.
+An image is restored as its projection on the components.
 """
 
 import numpy as np
 import tensorflow as tf
-from sklearn.decomposition import PCA
 
-from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import pixel_map
-from fanogan_tf.methods.base import calibrate_and_save, network_spec
-from fanogan_tf.methods.fitted import PHASES, check, fit_once, training_seconds
-from fanogan_tf.options import Options
-from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.methods.fitted import FittedMethod
+from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.training.losses import mean_square
 
 VARIANCE_KEPT = 0.95
@@ -32,6 +26,8 @@ def principal_components(rows: np.ndarray, most: int, seed: int) -> dict[str, np
     Returns:
       mean (pixels,) and components (k, pixels), orthonormal rows, largest variance first; of the type of `rows`.
     """
+    from sklearn.decomposition import PCA  # Not to score with.
+
     pca = PCA(min(most, *rows.shape), random_state=seed).fit(rows)
     held = np.cumsum(pca.explained_variance_ratio_)
     count = 1 + np.searchsorted(held[:-1], VARIANCE_KEPT)
@@ -63,12 +59,16 @@ class PcaDetector(Detector):
         }
 
 
-__all__ = ["PHASES", "check", "train", "training_seconds"]
+class Pca(FittedMethod):
+    """Principal components."""
 
+    DETECTORS = (PcaDetector,)
 
-def train(run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...] = PHASES) -> None:
-    """Fits where that is not done yet; then the calibrated Detector is in `run.detector`."""
-    arrays = fit_once(run, options, splits, principal_components)
-    print(f"PCA: {len(arrays['components'])} components", flush=True)
-    detector = PcaDetector(network_spec(options, splits.train.image_shape), **arrays)
-    calibrate_and_save(detector, run, options, splits)
+    def fit(self, rows: np.ndarray, most_components: int, seed: int) -> dict[str, np.ndarray]:
+        """See `FittedMethod.fit`."""
+        return principal_components(rows, most_components, seed)
+
+    def detector(self, arrays: dict[str, np.ndarray], spec: NetworkSpec) -> Detector:
+        """See `FittedMethod.detector`."""
+        print(f"PCA: {len(arrays['components'])} components", flush=True)
+        return PcaDetector(spec, **arrays)

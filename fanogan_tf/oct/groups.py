@@ -29,25 +29,28 @@ class Volumes:
         tally.write(output.with_suffix(".volumes.csv"), volumes)
         return count
 
-    def save_maps(self, detector: Detector, volumes: Sequence[PreparedVolume], options: Options, folder: Path) -> None:
-        """Writes each volume's maps into `folder`."""
-        for volume, maps in zip(volumes, _area_maps(detector, volumes, options, "mapping"), strict=True):
-            save_volume_maps(folder, volume, volume.source.make().data, volume.in_scanner_geometry(maps))
+    def measure(
+        self, detector: Detector, volumes: Sequence[PreparedVolume], options: Options, output: Path, maps: str = ""
+    ) -> dict | None:
+        """The figures of volumes whose patches' scores are in `output`, for metrics.json; None where nothing is restored.
 
-    def metrics(self, detector: Detector, volumes: Sequence[PreparedVolume], options: Options, scores: Path) -> dict | None:
-        """The figures of the test volumes, whose patches' scores are in `scores`; None where nothing is restored."""
-        if not volumes or not detector.RESTORES:
+        Their maps are made once, one volume after the other. `maps`: the folder to write them into, "" for none.
+        """
+        if not detector.RESTORES:
             return None
-        maps = _area_maps(detector, volumes, options, "measuring")
-        return volume_metrics(volumes, maps, volume_scores.read(scores.with_suffix(".volumes.csv")), FLUID)
+        made = _area_maps(detector, volumes, options, maps)
+        return volume_metrics(volumes, made, volume_scores.read(output.with_suffix(".volumes.csv")), FLUID)
 
     def anywhere(self, volumes: Sequence[PreparedVolume], size: tuple[int, int], options: Options) -> ImageSet:
         """Patches from random places, as generated ones are: on a grid, their place would give the real ones away."""
         return dataset.random_patches(list(volumes), size, options.patches, options.seed)
 
 
-def _area_maps(detector: Detector, volumes: Sequence[PreparedVolume], options: Options, doing: str) -> Iterator[np.ndarray]:
-    """The maps of overlapping patches, volume by volume."""
+def _area_maps(detector: Detector, volumes: Sequence[PreparedVolume], options: Options, folder: str) -> Iterator[np.ndarray]:
+    """The maps of overlapping patches, volume by volume; written into `folder`, if that is not empty, as they are made."""
     batch_size = scoring.batch_size_for(options.score_batch_size)
-    for volume in tqdm(volumes, desc=doing, unit="volume"):
-        yield area_maps(detector, volume, options.oct_stride, batch_size)
+    for volume in tqdm(volumes, desc="mapping", unit="volume"):
+        maps = area_maps(detector, volume, options.oct_stride, batch_size)
+        if folder:
+            save_volume_maps(Path(folder), volume, volume.source.make().data, volume.in_scanner_geometry(maps))
+        yield maps

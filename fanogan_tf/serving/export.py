@@ -88,9 +88,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-_ENCODERS = ("encoder", "first_encoder")
-
-
 def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFunction]:
     """The functions, each with its one input by name; every input and output has the batch, of any size, first.
 
@@ -121,7 +118,7 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
         "serving_default": (lambda image: judged(graph_decoding.to_signed(image)), image),
         "serving_bytes": (from_bytes, contents),
     }
-    encoder = next((getattr(detector, name) for name in _ENCODERS if name in detector.NETWORKS), None)
+    encoder = getattr(detector, detector.ENCODER, None)
     if encoder:
         encode = _inference(encoder, "latent")
         functions["encode"] = (lambda image: _even_of_none(encode, graph_decoding.to_signed(image)), image)

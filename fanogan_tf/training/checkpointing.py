@@ -12,6 +12,11 @@ from fanogan_tf.networks.spec import tf_variables, value_of
 from fanogan_tf.training.optimization import loss_scalers
 
 
+def checkpoints_in(phase: Path) -> Path:
+    """Where the folder of a phase of training keeps its checkpoints."""
+    return Path(phase) / "checkpoints"
+
+
 def saved_step(folder: Path) -> int:
     """The step of the newest checkpoint in `folder`; 0 without one."""
     latest = tf.train.latest_checkpoint(str(folder))
@@ -65,7 +70,7 @@ class Checkpoints:
             self._scales.restore(self.latest).expect_partial()
         except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"{self.latest}: cannot be restored ({reason}); --overwrite starts the run anew") from error
+            raise UserError(f"{self.latest}: cannot be restored ({reason}); --overwrite starts the run from scratch") from error
         for name, optimizer in self.model.optimizers.items():
             optimizer.learning_rate.assign(rates[name])
         return value_of(self.model.step)

@@ -5,6 +5,7 @@ Training that has gone wrong stops at once.
 One bar per phase, with losses and the time left.
 """
 
+import dataclasses
 import math
 import signal
 import sys
@@ -18,7 +19,8 @@ from tqdm import tqdm
 from fanogan_tf.distributed import cluster, strategy
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import value_of
-from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints
+from fanogan_tf.options import Options
+from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints, checkpoints_in
 from fanogan_tf.training.monitoring import Monitor, Sheet
 from fanogan_tf.training.optimization import loss_scalers
 
@@ -72,36 +74,49 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.update()
 
 
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """When a phase ends, and how many iterations lie between checkpoints, TensorBoard's scalars and sheets of samples."""
+
+    iterations: int
+    checkpoint_every: int
+    log_every: int
+    sample_every: int
+
+    @classmethod
+    def of(cls, options: Options, iterations: int) -> "Schedule":
+        """The schedule of `iterations` that the options ask for."""
+        return cls(iterations, options.checkpoint_every, options.log_every, options.sample_every)
+
+
 def run_phase(
     model: keras.Model,
     batches: Callable[[int], tf.data.Dataset],
+    schedule: Schedule,
     *,
     name: str,
     folder: Path,
-    iterations: int,
     sheets: dict[str, Sheet],
     graph: tf.Graph,
-    checkpoint_every: int,
-    log_every: int,
-    sample_every: int,
     turns: int = 1,
 ) -> None:
-    """Trains `model` until its step is `iterations`, from the newest checkpoint in `folder` where there is one.
+    """Trains `model` until its step is `schedule.iterations`, from the newest checkpoint in `folder` where there is one.
 
     Args:
       model: compiled; has `step`, `networks` and `optimizers` (dicts by name).
       batches: from the number of the first iteration to the endless data set of what `fit` feeds from there on.
       folder: gets `checkpoints/`, `logs/` (TensorBoard) and `samples/` (PNG).
+      schedule: when it ends, and what it writes on the way.
       sheets: name -> function that draws a sheet of images as the networks are now.
       graph: what TensorBoard shows as the graph.
-      turns: parts that a step uses its images in, one after the other; of each, every device gets its share.
+      turns: number of sub-batches per step; each is split evenly across devices.
 
     Raises:
       UserError: a loss is NaN or infinite; the run was interrupted (SIGINT, SIGTERM), after a checkpoint; or the workers stand at
         different iterations.
     """
-    checkpoints = Checkpoints(model, folder / "checkpoints")
-    start = checkpoints.restore()
+    checkpoints = Checkpoints(model, checkpoints_in(folder))
+    start, iterations = checkpoints.restore(), schedule.iterations
     if len(set(strategy.everyones(start, model.distribute_strategy))) > 1:
         raise UserError(f"{folder}: not all workers find the same checkpoint here; put --run_dir on a disk that they share")
     if start >= iterations:
@@ -117,9 +132,9 @@ def run_phase(
             # The guard comes first: what it refuses is neither logged nor kept.
             callbacks=[
                 BadLossGuard(checkpoints),
-                *([Monitor(folder, sheets, graph, log_every, sample_every)] if cluster.is_chief() else []),
+                *([Monitor(folder, sheets, graph, schedule.log_every, schedule.sample_every)] if cluster.is_chief() else []),
                 interruption,
-                Checkpointing(checkpoints, checkpoint_every, interruption),
+                Checkpointing(checkpoints, schedule.checkpoint_every, interruption),
                 bar,
             ],
         )

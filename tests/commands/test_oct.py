@@ -15,8 +15,8 @@ from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
 from fanogan_tf.oct.volume import INTRARETINAL_FLUID, SUBRETINAL_FLUID
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
-from tests.helpers.oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
 from tests.helpers.commands import fail, run, succeed
+from tests.helpers.oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
 
 SPACING = (0.123, 0.00387, 0.02266)
 SMALL = PhantomSettings(bscans=3, height=320, width=128, spacing=SPACING, averaging=9)

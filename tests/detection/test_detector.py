@@ -165,7 +165,7 @@ def test_every_kind_has_a_name_of_its_own():
 
     # Those of tests are none of ours.
     ours = {kind for kind in kinds_of(Detector) if kind.__module__.startswith("fanogan_tf")}
-    assert set(methods.KINDS.values()) == ours
+    assert set(methods.detector_kinds().values()) == ours
 
 
 def test_nothing_to_load(tmp_path):

@@ -18,7 +18,7 @@ from fanogan_tf.training.loop import run_phase
 from tests.helpers.tiny import toy
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = {"wgan_gp": 20, "encoder": 20, "dcgan": 2, "adv_ae": 2, "ali": 2, "ganomaly_anew": 2, "wgan_gp_float16": 2}
+STEPS = {"wgan_gp": 20, "encoder": 20, "dcgan": 2, "adv_ae": 2, "ali": 2, "ganomaly_restarted": 2, "wgan_gp_float16": 2}
 
 
 def start(output, *steps, worker=None, ports=()):

@@ -12,7 +12,7 @@ from fanogan_tf import datasets
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.methods import KINDS
+from fanogan_tf.methods import detector_kinds
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 
@@ -31,7 +31,7 @@ def test_set() -> ImageSet:
 def detector(kind: str = "encoder", shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> Detector:
     """A calibrated one. Every weight counts: none is zero or one, as they are at the start."""
     random = np.random.default_rng(seed)
-    made = KINDS[kind]
+    made = detector_kinds()[kind]
     spec = NetworkSpec(shape, dim=2, latent_dim=3, network="dcgan" if kind.startswith("anogan") else "resnet")
     networks = {name: make(spec) for name, make in made.NETWORKS.items()}
     for network in networks.values():

@@ -11,15 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.distributed import strategy as distribution
-from fanogan_tf.methods import ganomaly
-from fanogan_tf.methods.adv_ae import adversarial_training
-from fanogan_tf.methods.ali import ali_training
+from fanogan_tf.methods import METHODS, ganomaly
 from fanogan_tf.methods.fanogan import encoder_training
 from fanogan_tf.methods.gan_phase import gan_training
-from fanogan_tf.methods.ganomaly import ganomaly_training
 from fanogan_tf.networks.spec import NetworkSpec, value_of
 from fanogan_tf.options import Options
-from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.optimization import loss_scalers
 
 BATCH = 8
@@ -31,10 +28,10 @@ def encoder(spec, options):
     return encoder_training(gan_training(spec, options), spec, options)
 
 
-def ganomaly_anew(spec, options):
-    """Its discriminator begins anew in every step."""
+def ganomaly_restarted(spec, options):
+    """Its discriminator starts again in every step."""
     ganomaly.LEAST_DISCRIMINATOR_LOSS = 10.0
-    return ganomaly_training(spec, options)
+    return METHODS["ganomaly"].training(spec, options)
 
 
 # The training, its settings, the side of its images, and the turns that a step takes images in.
@@ -43,9 +40,9 @@ CASES = {
     "wgan_gp_float16": (gan_training, {"n_critic": 2, "mixed_precision": "float16"}, 8, 2),
     "encoder": (encoder, {"denoise": True, "bound": "stochastic_clip"}, 8, 1),
     "dcgan": (gan_training, {"network": "dcgan"}, 16, 1),
-    "adv_ae": (adversarial_training, {"n_critic": 2}, 8, 3),
-    "ali": (ali_training, {"bound": "linear"}, 8, 1),
-    "ganomaly_anew": (ganomaly_anew, {}, 16, 1),
+    "adv_ae": (METHODS["adv_ae"].training, {"n_critic": 2}, 8, 3),
+    "ali": (METHODS["ali"].training, {"bound": "linear"}, 8, 1),
+    "ganomaly_restarted": (ganomaly_restarted, {}, 16, 1),
 }
 
 
@@ -64,14 +61,11 @@ def train(name: str, steps: int, output: Path, strategy: tf.distribute.Strategy)
         run_phase(
             model,
             lambda start: tf.data.Dataset.range(start, tf.int64.max).map(batch),
+            Schedule(steps, checkpoint_every=1000, log_every=1, sample_every=1000),
             name=name,
             folder=output / name,
-            iterations=steps,
             sheets={},
             graph=tf.Graph(),
-            checkpoint_every=1000,
-            log_every=1,
-            sample_every=1000,
             turns=turns,
         )
     kept = {f"{network}/{i} {v.name}": v.numpy() for network, n in model.networks.items() for i, v in enumerate(n.variables)}

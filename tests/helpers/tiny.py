@@ -9,7 +9,7 @@ import tensorflow as tf
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.gan import WganGp
-from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.losses import encoder_weights
 
 SHAPE = (8, 8, 1)
@@ -115,13 +115,10 @@ def train(model, folder, iterations, batches, sheets=None, every=100, name="toy"
     run_phase(
         model,
         batches,
+        Schedule(iterations, checkpoint_every=every, log_every=2, sample_every=4),
         name=name,
         folder=folder,
-        iterations=iterations,
         sheets=sheets or {},
         graph=GRAPH,
-        checkpoint_every=every,
-        log_every=2,
-        sample_every=4,
     )
     return model

@@ -7,15 +7,17 @@ import pytest
 from fanogan_tf import methods
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods import METHODS, anogan, fanogan
+from fanogan_tf.methods import METHODS, fanogan
 from fanogan_tf.methods.anogan import AnoganDetector, DiscriminatorDetector, GanRDetector
 from fanogan_tf.methods.base import network_spec
 from fanogan_tf.methods.fanogan import EncoderDetector
-from fanogan_tf.methods.gan_phase import gan_training
+from fanogan_tf.methods.gan_phase import gan_training, restore_gan
 from fanogan_tf.networks.dcgan import Discriminator
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.gan import Dcgan, WganGp
+
+ANOGAN = METHODS["anogan"]
 
 SHAPE = (8, 8, 1)
 OPTIONS = Options(
@@ -45,12 +47,12 @@ def changed(**settings):
     return dataclasses.replace(OPTIONS, **settings)
 
 
-def trained(folder, options, method=anogan):
+def trained(folder, options, method=ANOGAN):
     run = RunDirectory(folder)
     method.check(run, options, SPLITS, method.PHASES, False)
     with run.locked():
         run.take(options, SPLITS, False)
-        method.train(run, options, SPLITS)
+        method.train(run, options, SPLITS, method.PHASES)
     return run, methods.load_detector(run.detector)
 
 
@@ -84,7 +86,7 @@ def test_a_run(variant, kind, tmp_path):
         settings = {name: getattr(detector, name) for name in kind.SETTINGS}
         assert settings == {"anogan_lambda": 0.3, "steps": 3, "learning_rate": 0.05, "patience": 0, "seed": 0}
     assert detector.measure(SPLITS.test.float_images(np.arange(4)))["score"].shape == (4,)
-    assert anogan.training_seconds(run)["gan"] > 0
+    assert ANOGAN.training_seconds(run)["gan"] > 0
     assert (run.gan / "samples" / "samples_000003.png").is_file()
 
 
@@ -99,9 +101,9 @@ def test_the_variants_share_one_gan(tmp_path):
 def test_f_anogan_on_a_dcgan(tmp_path):
     """Its encoder is a ResNet; the DCGAN is what the phase `gan` left, to the last bit."""
     options = changed(method="fanogan", network="dcgan")
-    run, detector = trained(tmp_path / "run", options, fanogan)
+    run, detector = trained(tmp_path / "run", options, METHODS["fanogan"])
     gan = gan_training(network_spec(options, SHAPE), options)
-    anogan.restore_gan(gan, run, options)
+    restore_gan(gan, run, options)
     assert type(detector) is EncoderDetector and isinstance(detector.critic, Discriminator)
     for name in ("generator", "critic"):
         for one, same in zip(getattr(gan, name).get_weights(), getattr(detector, name).get_weights(), strict=True):
@@ -114,10 +116,10 @@ def test_f_anogan_on_a_dcgan(tmp_path):
 def test_a_critic_has_no_probability(variant, tmp_path):
     options = changed(anogan_variant=variant, network="resnet")
     with pytest.raises(UserError, match=rf"^--anogan_variant={variant}: needs the probability .* add --network=dcgan$"):
-        anogan.check(RunDirectory(tmp_path), options, SPLITS, anogan.PHASES, False)
-    anogan.check(RunDirectory(tmp_path), changed(network="resnet"), SPLITS, anogan.PHASES, False)
+        ANOGAN.check(RunDirectory(tmp_path), options, SPLITS, ANOGAN.PHASES, False)
+    ANOGAN.check(RunDirectory(tmp_path), changed(network="resnet"), SPLITS, ANOGAN.PHASES, False)
 
 
 def test_no_encoder_to_start_from(tmp_path):
     with pytest.raises(UserError, match=r"^--mapping_start=encoder: anogan trains no encoder; leave --mapping_start out$"):
-        anogan.check(RunDirectory(tmp_path), changed(mapping_start="encoder"), SPLITS, anogan.PHASES, False)
+        ANOGAN.check(RunDirectory(tmp_path), changed(mapping_start="encoder"), SPLITS, ANOGAN.PHASES, False)

@@ -8,22 +8,7 @@ import pytest
 
 from fanogan_tf import pipeline
 from fanogan_tf.data.image_set import ImageSet, Splits
-from fanogan_tf.methods import (
-    METHODS,
-    adv_ae,
-    ae,
-    ali,
-    anogan,
-    critic,
-    fanogan,
-    gan_phase,
-    ganomaly,
-    iterative,
-    joint,
-    ocsvm,
-    pca,
-)
-from fanogan_tf.methods.base import settings
+from fanogan_tf.methods import METHODS, fanogan, fitted, gan_phase, joint, settings
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
@@ -63,11 +48,10 @@ def image_set(count):
 def untrained(monkeypatch):
     """Recipes run through, but no network is trained, restored, calibrated or saved."""
     for module in (gan_phase, fanogan, joint):
-        monkeypatch.setattr(module, "run_phase", lambda training, batches, **settings: batches(0))
-    for module in (adv_ae, ae, ali, anogan, critic, fanogan, ganomaly, iterative, ocsvm, pca):
+        monkeypatch.setattr(module, "run_phase", lambda training, batches, schedule, **settings: batches(0))
+    for module in (fitted, gan_phase, joint):
         monkeypatch.setattr(module, "calibrate_and_save", lambda *arguments: None)
-    for module in (anogan, critic, fanogan, iterative):
-        monkeypatch.setattr(module, "restore_gan", lambda *arguments: None)
+    monkeypatch.setattr(gan_phase, "restore_gan", lambda *arguments: None)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case.values()))
@@ -76,7 +60,7 @@ def test_what_is_shown_is_what_is_read(case, untrained, tmp_path):
     method = METHODS[case["method"]]
     shown = settings(options).keys()
     read.clear()
-    method.train(RunDirectory(tmp_path), options, Splits(image_set(6), image_set(4), image_set(3)))
+    method.train(RunDirectory(tmp_path), options, Splits(image_set(6), image_set(4), image_set(3)), method.PHASES)
     assert read - OF_ALL - OF_THE_NETWORKS == set(shown) - OF_THE_NETWORKS
 
 

@@ -151,7 +151,7 @@ def test_first_weights(name, drawn_anew):
 
 
 def test_first_values_are_of_the_seed():
-    variable = NetworkSpec((8, 8, 1), dim=2, latent_dim=3).discriminator().variables[0]
+    variable = ganomaly.discriminator(NetworkSpec((8, 8, 1), dim=2, latent_dim=3)).variables[0]
     one, same, other = (first_value(variable, tf.constant(seed)) for seed in ([0, 1], [0, 1], [0, 2]))
     np.testing.assert_array_equal(one, same)
     assert not np.isin(one, other).any()

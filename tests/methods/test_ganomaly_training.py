@@ -24,7 +24,7 @@ def images(seed, count=6):
 def ganomaly(*, seed=0, rate=1e-3, discriminator_rate=1e-3, weights=None, precision="none", optimizer=keras.optimizers.Adam):
     keras.utils.set_random_seed(0)
     spec = dataclasses.replace(NetworkSpec(SHAPE, dim=2, latent_dim=3), precision=precision)
-    networks = (getattr(spec, name)() for name in (*RESTORING, "discriminator"))
+    networks = (getattr(ganomaly_module, name)(spec) for name in (*RESTORING, "discriminator"))
     model = Ganomaly(*networks, weights=weights or LossWeights(), seed=seed)
     model.compile(optimizer(rate), optimizer(discriminator_rate))
     return model

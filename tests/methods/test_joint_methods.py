@@ -11,7 +11,7 @@ from fanogan_tf import methods
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods import METHODS, adv_ae, ae, ali
+from fanogan_tf.methods import METHODS
 from fanogan_tf.methods.ae import AutoencoderDetector
 from fanogan_tf.methods.ali import PairDetector
 from fanogan_tf.methods.base import network_spec
@@ -55,7 +55,7 @@ def train(folder, method, **settings):
     METHODS[method].check(run, options, SPLITS, METHODS[method].PHASES, False)
     with run.locked():
         run.take(options, SPLITS, False)
-        METHODS[method].train(run, options, SPLITS)
+        METHODS[method].train(run, options, SPLITS, METHODS[method].PHASES)
     return run
 
 
@@ -80,8 +80,7 @@ def test_the_detector_is_what_was_trained(case):
     phase, kind, _ = CASES[method]
     detector = methods.load_detector(run.detector)
     assert type(detector) is kind and getattr(detector, "kappa", 0.7) == 0.7
-    module = {"ae": ae.autoencoder_training, "adv_ae": adv_ae.adversarial_training, "ali": ali.ali_training}[method]
-    training = module(detector.spec, dataclasses.replace(OPTIONS, method=method))
+    training = METHODS[method].training(detector.spec, dataclasses.replace(OPTIONS, method=method))
     Checkpoints(training, run.path / phase / "checkpoints").restore()
     for name in kind.NETWORKS:
         for one, other in zip(tf_variables(getattr(detector, name)), tf_variables(training.networks[name]), strict=True):
@@ -94,15 +93,19 @@ def test_the_detector_is_what_was_trained(case):
 
 def test_settings_reach_the_training():
     spec = network_spec(OPTIONS, SHAPE)
-    training = adv_ae.adversarial_training(spec, OPTIONS)
+    training = METHODS["adv_ae"].training(spec, OPTIONS)
     assert (training.n_critic, training.penalty_weight, training.adversarial_weight, training.seed) == (2, 10.0, 0.3, 3)
-    trainings = [ae.autoencoder_training(spec, OPTIONS), training, ali.ali_training(ali.ali_spec(OPTIONS, SHAPE), OPTIONS)]
+    trainings = [
+        METHODS["ae"].training(spec, OPTIONS),
+        training,
+        METHODS["ali"].training(METHODS["ali"].spec(OPTIONS, SHAPE), OPTIONS),
+    ]
     moments = [[(type(o), float(o.learning_rate), o.beta_1, o.beta_2) for o in one.optimizers.values()] for one in trainings]
     adam, rate = keras.optimizers.Adam, pytest.approx(1e-3)
     assert moments == [[(adam, rate, 0.9, 0.999)], 2 * [(adam, rate, 0.0, 0.9)], 2 * [(adam, rate, 0.5, 0.999)]]
     assert [one.encoder.bound for one in trainings] == ["tanh", "tanh", "linear"]
     assert trainings[2].prior == "normal" and trainings[2].latent_dim == 3
-    same, other = ae.autoencoder_training(spec, OPTIONS), ae.autoencoder_training(spec, dataclasses.replace(OPTIONS, seed=4))
+    same, other = METHODS["ae"].training(spec, OPTIONS), METHODS["ae"].training(spec, dataclasses.replace(OPTIONS, seed=4))
     first = [one.encoder.dense.kernel.numpy() for one in (trainings[0], same, other)]
     np.testing.assert_array_equal(first[0], first[1])
     assert not np.array_equal(first[0], first[2])
@@ -112,13 +115,13 @@ def test_bodies_are_those_of_fanogan():
     spec = network_spec(OPTIONS, SHAPE)
     encoder, generator, critic = spec.encoder(), spec.generator(), spec.critic()
     for training in (
-        ae.autoencoder_training(spec, OPTIONS),
-        adv_ae.adversarial_training(spec, OPTIONS),
-        ali.ali_training(spec, OPTIONS),
+        METHODS["ae"].training(spec, OPTIONS),
+        METHODS["adv_ae"].training(spec, OPTIONS),
+        METHODS["ali"].training(spec, OPTIONS),
     ):
         assert type(training.encoder) is type(encoder) and training.encoder.count_params() == encoder.count_params()
         assert type(training.generator) is type(generator) and training.generator.count_params() == generator.count_params()
-    assert adv_ae.adversarial_training(spec, OPTIONS).critic.count_params() == critic.count_params()
+    assert METHODS["adv_ae"].training(spec, OPTIONS).critic.count_params() == critic.count_params()
 
 
 def test_same_command_again_trains_nothing(case, capsys):

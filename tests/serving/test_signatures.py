@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fanogan_tf.methods import KINDS
+from fanogan_tf.methods import detector_kinds
 from fanogan_tf.serving import saved_model
 from fanogan_tf.serving.export import export
 from tests.helpers import served_models as made
@@ -12,7 +12,7 @@ ENCODE = {"encoder", "iterative_from_encoder", "autoencoder", "pair", "ganomaly"
 GENERATE = {"encoder", "iterative", "iterative_from_encoder", "anogan", "anogan_gan_r", "autoencoder", "pair"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", detector_kinds())
 def test_same_figures_as_the_detector(kind, tmp_path):
     detector = made.detector(kind)
     served = saved_model.load(export(detector, tmp_path))

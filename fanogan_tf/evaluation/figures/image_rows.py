@@ -100,24 +100,44 @@ def choose(rows: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     return {name: np.sort(random.choice(some, min(PER_KIND, len(some)), replace=False)) for name, some in rows.items()}
 
 
-def reconstructions(table: ScoreTable, positions: np.ndarray, detector, test, *, seed: int = 0, note: str = "") -> Figure:
-    """Rows of input, reconstruction, residual (and mask where there is one) for each kind of call.
+def look(table: ScoreTable, positions: np.ndarray, detector, test, seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """Measures the images that `reconstructions` shows, at most 8 of each kind of call.
 
     Args:
       table: the scores.
       positions: (N,) the place of each table row in `test`.
-      detector: measures the chosen images once more.
+      detector: restores the chosen images.
       test: the images.
       seed: of the choice.
+
+    Returns:
+      name of a kind -> `rows` (K,), numbers of rows in the table, and where there are any, top row of the figure first: `input`,
+      `reconstruction`, `residual`, and `mask` where there are masks, each (K, H, W, 1).
+    """
+    return {
+        name: {"rows": rows, **_rows_of_images(positions[rows], detector, test)}
+        for name, rows in choose(kinds(table), seed).items()
+    }
+
+
+def reconstructions(table: ScoreTable, looked: dict[str, dict[str, np.ndarray]], note: str = "") -> Figure:
+    """Rows of input, reconstruction, residual (and mask where there is one) for each kind of call.
+
+    Args:
+      table: the scores.
+      looked: what `look` returned for them.
       note: drawn small under the title.
     """
     found = kinds(table)
-    blocks = {name: (rows, _rows_of_images(positions[rows], detector, test)) for name, rows in choose(found, seed).items()}
+    blocks = {
+        name: (block["rows"], {row: images for row, images in block.items() if row != "rows"}) for name, block in looked.items()
+    }
     residuals = [content["residual"] for _, content in blocks.values() if content]
     hottest = upper_end(residuals)
+    image_shape = residuals[0].shape[1:]
 
     # Pixels stay square: a strip's width and height are in the proportion of their pixels.
-    cell = PER_KIND * _CELL * test.image_shape[0] / strip_width(PER_KIND, test.image_shape[1])
+    cell = PER_KIND * _CELL * image_shape[0] / strip_width(PER_KIND, image_shape[1])
     width = _LEFT + PER_KIND * _CELL + _RIGHT
     heights = [_HEADER + _BELOW + (_SCORES + len(content) * cell * 1.05 if content else _NONE) for _, content in blocks.values()]
     height = style.heading_height(width, note) + sum(heights)

@@ -13,19 +13,42 @@ REAL_COLOUR = "#d62728"  # red frames around real images, as in the paper
 _BATCH = 64
 
 
-def latent_walk(labels: np.ndarray, detector, test, *, seed: int = 0, note: str = "") -> Figure:
-    """A 20 x 20 grid over z for latent_dim 2; else lines between the codes of pairs of normal test images.
+def walk(labels: np.ndarray, detector, test, seed: int) -> dict[str, np.ndarray]:
+    """Generates the images that `latent_walk` shows.
 
     Args:
       labels: (N,) of the test images, 0 normal; where none is normal, pairs are drawn from all images.
       detector: encodes and generates.
       test: the images, in the order of `labels`.
       seed: of the choice of pairs.
-      note: drawn small under the title.
+
+    Returns:
+      `grid`, (400, H, W, 1), for latent_dim 2; else `real`, (P, 2, H, W, 1), pairs of test images, `steps`, (P, 8, H, W, 1), on
+      the line between their codes, and `normal`, (), whether the pairs are of normal images.
     """
     if detector.latent_dim == 2:
-        return _grid(detector, note)
-    return _lines(labels, detector, test, np.random.default_rng(seed), note)
+        return {"grid": _generate(detector, grid_codes())}
+    pairs = choose_pairs(labels, np.random.default_rng(seed))
+    real = test.float_images(pairs.ravel())
+    steps = real[:0]
+    if len(pairs):
+        codes = detector.measure(real)["latent"].reshape(len(pairs), 2, -1)
+        steps = _generate(detector, interpolate(codes[:, 0], codes[:, 1], STEPS).reshape(len(pairs) * STEPS, -1))
+    shape = real.shape[1:]
+    normal = np.array((labels == metrics.NORMAL).sum() >= 2)
+    return {"real": real.reshape(len(pairs), 2, *shape), "steps": steps.reshape(len(pairs), STEPS, *shape), "normal": normal}
+
+
+def latent_walk(walked: dict[str, np.ndarray], note: str = "") -> Figure:
+    """A 20 x 20 grid over z for latent_dim 2; else lines between the codes of pairs of test images.
+
+    Args:
+      walked: what `walk` returned.
+      note: drawn small under the title.
+    """
+    return (
+        _grid(walked["grid"], note) if "grid" in walked else _lines(walked["real"], walked["steps"], bool(walked["normal"]), note)
+    )
 
 
 def _generate(detector, codes: np.ndarray) -> np.ndarray:
@@ -40,8 +63,7 @@ def grid_codes() -> np.ndarray:
     return np.stack([across.ravel(), up.ravel()], axis=1)
 
 
-def _grid(detector, note: str) -> Figure:
-    images = _generate(detector, grid_codes())
+def _grid(images: np.ndarray, note: str) -> Figure:
     height, width = images.shape[1:3]
     figure, plot = style.axes(7.2, 6.2 * height / width + 1.4, "Generated images over the latent plane", note)
     gap = image_rows.gap(width)
@@ -70,26 +92,21 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
     return (1.0 - share) * start[:, None] + share * end[:, None]
 
 
-def _lines(labels: np.ndarray, detector, test, random: np.random.Generator, note: str) -> Figure:
-    pairs = choose_pairs(labels, random)
+def _lines(real: np.ndarray, steps: np.ndarray, normal: bool, note: str) -> Figure:
+    pairs, _, *shape = real.shape
     cell, left = 0.8, 0.15
     columns = STEPS + 2
-    cell_height = columns * cell * test.image_shape[0] / image_rows.strip_width(columns, test.image_shape[1])
+    cell_height = columns * cell * shape[0] / image_rows.strip_width(columns, shape[1])
     width = 2 * left + columns * cell
-    height = style.heading_height(width, note) + len(pairs) * cell_height * 1.12 + 0.45
-    kind = "normal test images" if (labels == metrics.NORMAL).sum() >= 2 else "test images"
+    height = style.heading_height(width, note) + pairs * cell_height * 1.12 + 0.45
+    kind = "normal test images" if normal else "test images"
     figure, top = style.sheet(width, height, f"Straight lines in latent space between pairs of {kind}", note)
-    if len(pairs):
-        real = test.float_images(pairs.ravel())
-        codes = detector.measure(real)["latent"].reshape(len(pairs), 2, -1)
-        walk = _generate(detector, interpolate(codes[:, 0], codes[:, 1], STEPS).reshape(len(pairs) * STEPS, -1))
-        real, walk = real.reshape(len(pairs), 2, *real.shape[1:]), walk.reshape(len(pairs), STEPS, *walk.shape[1:])
-    for i in range(len(pairs)):
+    for i in range(pairs):
         plot = style.inch_axes(figure, left, top + 0.05 + i * cell_height * 1.12, columns * cell, cell_height)
-        row = np.concatenate([real[i, :1], walk[i], real[i, 1:]])
+        row = np.concatenate([real[i, :1], steps[i], real[i, 1:]])
         image_rows.draw(plot, image_rows.strip(row, columns), "gray", -1.0, 1.0)
         for column in (0, columns - 1):
-            image_rows.frame(plot, column, *test.image_shape[:2], REAL_COLOUR)
-    text = "Framed in red: real images. Between them: G(z) from one image's code E(x) to the other's." if len(pairs) else "none"
+            image_rows.frame(plot, column, *shape[:2], REAL_COLOUR)
+    text = "Framed in red: real images. Between them: G(z) from one image's code E(x) to the other's." if pairs else "none"
     figure.text(left / width, 0.15 / height, text, fontsize=style.NOTE_SIZE, color=style.INK)
     return figure

@@ -35,7 +35,7 @@ def test_grid_codes():
 def test_grid():
     test = FakeTest()
     detector = FakeDetector(test, latent_dim=2)
-    plot = latent_walk.latent_walk(test.labels, detector, test, note="synthetic phantom").axes[0]
+    plot = latent_walk.latent_walk(latent_walk.walk(test.labels, detector, test, seed=0), note="synthetic phantom").axes[0]
     assert [t.get_text() for t in plot.texts] == ["synthetic phantom"]
     assert "±1.5" in plot.get_xlabel() and "±1.5" in plot.get_ylabel()
     sheet = plot.images[0].get_array()
@@ -49,7 +49,7 @@ def test_grid():
 def test_lines():
     test = FakeTest()
     detector = FakeDetector(test, latent_dim=4)
-    figure = latent_walk.latent_walk(test.labels, detector, test, seed=5)
+    figure = latent_walk.latent_walk(latent_walk.walk(test.labels, detector, test, seed=5))
     assert len(figure.axes) == 8
     pairs = latent_walk.choose_pairs(test.labels, np.random.default_rng(5))
     for plot, pair in zip(figure.axes, pairs, strict=True):
@@ -69,5 +69,5 @@ def test_generates_some_at_a_time():
     detector = FakeDetector(test, latent_dim=2)
     sizes, generate = [], detector.generate
     detector.generate = lambda z: (sizes.append(len(z)), generate(z))[1]
-    latent_walk.latent_walk(test.labels, detector, test)
+    latent_walk.walk(test.labels, detector, test, seed=0)
     assert sum(sizes) == 400 and max(sizes) <= 64

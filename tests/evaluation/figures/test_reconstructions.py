@@ -35,7 +35,8 @@ def test_rows_scores_and_images(masks):
     table = table_of(test, detector)
     order = np.random.default_rng(0).permutation(len(test))  # the table in another order than the images
     shuffled = make_table(table.score[order], table.label[order], table.class_name[order], detector.calibration.threshold)
-    figure = image_rows.reconstructions(shuffled, order, detector, test, seed=3, note="synthetic phantom")
+    looked = image_rows.look(shuffled, order, detector, test, seed=3)
+    figure = image_rows.reconstructions(shuffled, looked, note="synthetic phantom")
     assert "synthetic phantom" in _texts(figure)
 
     found = image_rows.kinds(shuffled)
@@ -72,7 +73,8 @@ def test_masks_that_are_cut_on_demand():
 def test_pixels_are_square():
     test = FakeTest()
     detector = FakeDetector(test)
-    figure = image_rows.reconstructions(table_of(test, detector), np.arange(60), detector, test)
+    table = table_of(test, detector)
+    figure = image_rows.reconstructions(table, image_rows.look(table, np.arange(60), detector, test, seed=0))
     plot = figure.axes[0]
     height, width = plot.images[0].get_array().shape
     assert plot.get_window_extent().width / width == pytest.approx(plot.get_window_extent().height / height)
@@ -83,7 +85,6 @@ def test_empty_kinds_say_none():
     detector = FakeDetector(test)
     scores = table_of(test, detector).score
     detector.calibration.threshold = 1e9
-    figure = image_rows.reconstructions(
-        make_table(scores, test.labels, test.class_names, 1e9), np.arange(60), detector, test
-    )  # fmt: skip
+    table = make_table(scores, test.labels, test.class_names, 1e9)
+    figure = image_rows.reconstructions(table, image_rows.look(table, np.arange(60), detector, test, seed=0))
     assert _texts(figure).count("none") == 2

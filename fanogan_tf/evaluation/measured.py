@@ -1,0 +1,143 @@
+"""What a report needs of the networks: measured once, while the test images are scored, and kept with their scores."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fanogan_tf import files
+from fanogan_tf.detection.score_table import ScoreTable
+from fanogan_tf.errors import UserError
+from fanogan_tf.evaluation.figures import image_rows, latent_walk
+from fanogan_tf.evaluation.pixels import PixelCounts, RegionCounts
+
+_FIGURES, _ARRAYS = "measured.json", "arrays.npz"
+
+
+class Counting:
+    """Counts the residuals of scored batches against their masks, where there are any. Its size does not grow with their number.
+
+    `seconds`: how long that took, so that the scoring can be timed without it.
+    """
+
+    def __init__(self) -> None:
+        self.pixels, self.regions = PixelCounts(), RegionCounts()
+        self.masks = False
+        self.seconds = 0.0
+
+    def update(self, batch: dict[str, np.ndarray], measured: dict[str, np.ndarray]) -> None:
+        """Counts a batch with what the detector measured of it."""
+        if "mask" not in batch or "residual" not in measured:
+            return
+        start = time.perf_counter()
+        self.masks = True
+        self.pixels.update(measured["residual"], batch["mask"])
+        self.regions.update(measured["residual"], batch["mask"])
+        self.seconds += time.perf_counter() - start
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What is kept.
+
+    Attributes:
+      scores: the sum of the score table that it belongs to.
+      threshold: the detector's.
+      masks: whether pixels were counted.
+      pixel: `PixelCounts.result`, with `regions`, that of `RegionCounts`; None where no pixel is anomalous.
+      pixel_roc: (2, M), the ROC curve of the pixels, where there is one.
+      looked: see `image_rows.look`; empty where the method restores no images.
+      walked: see `latent_walk.walk`; empty where the method generates no images.
+      groups: the figures of what is reported above the image, such as volumes.
+    """
+
+    scores: str
+    threshold: float
+    masks: bool
+    pixel: dict | None
+    pixel_roc: np.ndarray | None
+    looked: dict[str, dict[str, np.ndarray]]
+    walked: dict[str, np.ndarray]
+    groups: dict | None
+
+    def save(self, folder: Path) -> None:
+        """Writes it as `folder`, in place of what was there; never half."""
+        values = {name: getattr(self, name) for name in ("scores", "threshold", "masks", "pixel", "groups")}
+        arrays = {f"walked/{name}": array for name, array in self.walked.items()}
+        values["kinds"] = list(self.looked)
+        for number, block in enumerate(self.looked.values()):
+            arrays |= {f"looked/{number}/{name}": array for name, array in block.items()}
+        if self.pixel_roc is not None:
+            arrays["pixel_roc"] = self.pixel_roc
+        with files.whole_folder(Path(folder)) as temporary:
+            (temporary / _FIGURES).write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
+            np.savez(temporary / _ARRAYS, **arrays)
+
+
+def measure(
+    detector, test, table: ScoreTable, scores: Path, counting: Counting, *, seed: int = 0, groups: dict | None = None
+) -> Measured:
+    """Measures what the figures show, and joins it with what was counted.
+
+    Args:
+      detector: has measure, RESTORES, calibration.threshold and, where it can_generate, generate and latent_dim.
+      test: the test images, in the order of `table`.
+      table: their scores, as read from the file `scores`.
+      scores: the score table.
+      counting: what was counted while it was written.
+      seed: of the choice of images.
+      groups: see `Measured`.
+    """
+    pixel = counting.pixels.result() if counting.masks else None
+    if pixel is not None:
+        pixel["regions"] = counting.regions.result()
+    everything = np.arange(len(test))
+    return Measured(
+        scores=_sum(scores),
+        threshold=float(detector.calibration.threshold),
+        masks=counting.masks,
+        pixel=pixel,
+        pixel_roc=np.stack(counting.pixels.roc_curve()) if pixel is not None else None,
+        looked=image_rows.look(table, everything, detector, test, seed) if detector.RESTORES and len(table) else {},
+        walked=latent_walk.walk(table.label, detector, test, seed) if detector.can_generate else {},
+        groups=groups,
+    )
+
+
+def load(folder: Path, scores: Path) -> Measured:
+    """Loads what `Measured.save` wrote.
+
+    Args:
+      folder: where it lies.
+      scores: the score table that it must belong to.
+
+    Raises:
+      UserError: it is not there, or belongs to another table.
+    """
+    folder = Path(folder)
+    if not (folder / _FIGURES).is_file():
+        raise UserError(f"{folder}: nothing kept from the scoring; run fanogan score on this run again")
+    values = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
+    if values["scores"] != _sum(scores):
+        raise UserError(f"{scores}: not the table that was scored last; run fanogan score on this run again")
+    kinds = values.pop("kinds")
+    looked: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in kinds}
+    walked: dict[str, np.ndarray] = {}
+    pixel_roc = None
+    with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
+        for key in arrays.files:
+            part, *rest = key.split("/")
+            if part == "looked":
+                looked[kinds[int(rest[0])]][rest[1]] = arrays[key]
+            elif part == "walked":
+                walked[rest[0]] = arrays[key]
+            else:
+                pixel_roc = arrays[key]
+    return Measured(**values, pixel_roc=pixel_roc, looked=looked, walked=walked)
+
+
+def _sum(scores: Path) -> str:
+    return hashlib.sha256(Path(scores).read_bytes()).hexdigest()

@@ -1,0 +1,60 @@
+"""What is kept of the scoring, and that it belongs to its table."""
+
+import numpy as np
+import pytest
+
+from fanogan_tf.errors import UserError
+from fanogan_tf.evaluation import measured
+from fanogan_tf.evaluation.measured import Counting
+from fanogan_tf.evaluation.pixels import PixelCounts
+from tests.helpers.fakes import FakeDetector, FakeTest, table_of
+
+
+def kept(folder, masks=True, latent_dim=4, groups=None):
+    test = FakeTest(masks=masks)
+    detector = FakeDetector(test, latent_dim)
+    counting = Counting()
+    for batch in test.batches(7):
+        counting.update(batch, detector.measure(batch["image"]))
+    (folder / "scores.csv").write_text("some scores")
+    made = measured.measure(detector, test, table_of(test, detector), folder / "scores.csv", counting, seed=3, groups=groups)
+    return test, detector, made
+
+
+def assert_same(one, other):
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        for name in one:
+            assert_same(one[name], other[name])
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other, strict=True)
+    else:
+        assert one == other
+
+
+def test_it_comes_back_as_it_was(tmp_path):
+    for number, changes in enumerate(({}, {"masks": False}, {"latent_dim": 2}, {"groups": {"volumes": 2, "auroc_mean": None}})):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _, _, made = kept(folder, **changes)
+        made.save(folder / "measured")
+        assert_same(vars(measured.load(folder / "measured", folder / "scores.csv")), vars(made))
+
+
+def test_pixels_are_those_of_all_images_at_once(tmp_path):
+    test, detector, made = kept(tmp_path)
+    counts = PixelCounts()
+    counts.update(detector.measure(test.float_images(np.arange(60)))["residual"], test.masks)
+    assert made.pixel | {"regions": None} == counts.result() | {"regions": None}
+    np.testing.assert_array_equal(made.pixel_roc, np.stack(counts.roc_curve()))
+
+
+def test_another_table_or_none_is_refused(tmp_path):
+    _, _, made = kept(tmp_path)
+    with pytest.raises(UserError, match=r"measured: nothing kept from the scoring; run fanogan score on this run again"):
+        measured.load(tmp_path / "measured", tmp_path / "scores.csv")
+    made.save(tmp_path / "measured")
+    (tmp_path / "scores.csv").write_text("other scores")
+    with pytest.raises(UserError, match=r"scores\.csv: not the table that was scored last; run fanogan score"):
+        measured.load(tmp_path / "measured", tmp_path / "scores.csv")
