@@ -85,7 +85,7 @@ DATASETS = {
     "digits": Dataset(_digits, _open_images, _name, classes=one_class.CLASS_NAMES["digits"]),
     "mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["mnist"]),
     "fashion_mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["fashion_mnist"]),
-    "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches",), options=("data_path",)),
+    "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches", "group_by"), options=("data_path",)),
     "oct": Dataset(
         _load_volumes, _open_volumes, _folder_name, facts=_OCT_FACTS, options=("data_path", "oct_cache"), groups=Volumes()
     ),
@@ -112,6 +112,8 @@ def load(options: Options, cache_dir: Path) -> Splits:
     dataset = DATASETS[options.dataset]
     if options.patches and "patches" not in dataset.facts:
         raise UserError(f"--patches={options.patches}: only --dataset=folder and oct are cut into patches; leave it out")
+    if options.group_by and "group_by" not in dataset.facts:
+        raise UserError(f"--group_by={options.group_by}: only images of --dataset=folder are grouped by it; leave it out")
     splits = dataset.load(options, cache_dir)
     return dataclasses.replace(
         splits,

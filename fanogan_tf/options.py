@@ -74,6 +74,12 @@ class Options:
     validation_fraction: float = _option(
         "images", 0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5
     )
+    group_by: str = _option(
+        "images",
+        "",
+        "folder: what belongs together, such as a patient's images, and stays on one side of every split: folder:1 (the first "
+        "folder below train_normal, ...), name:PATTERN (what its parentheses match in the file's name) or csv:FILE:COLUMN.",
+    )
     test_images: int = _option("images", 0, "At most this many test images, drawn by --split_seed; 0: all.", least=0)
     validation_images: int = _option(
         "images", 0, "At most this many held-out images calibrate, drawn by --split_seed; 0: all.", least=0

@@ -1,10 +1,14 @@
 """The rows of volumes, combined from their patches, which any worker may have scored."""
 
 import json
+import re
 
 import apache_beam as beam
 
-from fanogan_tf.oct.volume_scores import Tally, volume_of
+from fanogan_tf.oct.volume_scores import Tally
+
+# VOLUME#BSCAN@TOP,LEFT: all that a row carries of its volume through the workers. The name of a volume may hold # and @ itself.
+_PATCH = re.compile(r"(.*)#\d+@\d+,\d+", re.DOTALL)
 
 
 class VolumeRows(beam.PTransform):
@@ -12,7 +16,9 @@ class VolumeRows(beam.PTransform):
 
     def expand(self, rows_and_facts: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         rows, known = rows_and_facts
-        patches = rows | "Volumes of patches" >> beam.Map(lambda row: (json.dumps(volume_of(json.loads(row["image"]))), row))
+        patches = rows | "Volumes of patches" >> beam.Map(
+            lambda row: (json.dumps(_PATCH.fullmatch(json.loads(row["image"]))[1]), row)
+        )
         named = known | "Names of volumes" >> beam.Map(lambda row: (row["volume"], row))
         return (patches, named) | beam.Flatten() | beam.CombinePerKey(_OneRow()) | "Rows of volumes" >> beam.Values()
 

@@ -5,6 +5,10 @@
     ROOT/test_normal/
     ROOT/test_anomalous/    class = its first-level subfolder, "anomalous" for images directly in it
     ROOT/test_masks/        optional; for test_anomalous/cysts/7.png: cysts/7.png, or .tif, ...; nonzero = anomalous pixel
+    ROOT/train_regions/     optional, and val_regions/, test_regions/; for train_normal/a/7.png: a/7.png, ...; nonzero = organ
+
+Regions are for all images or for none. Without val_normal/, held-out images take those of train_regions/. Where test_normal/7.png
+and test_anomalous/7.png both exist, test_regions/test_normal/7.png and test_regions/test_anomalous/7.png keep them apart.
 
 Images may lie at any depth. PNG, JPEG, TIFF and BMP of 8 or 16 bits; all are kept as uint16 grey values.
 """
@@ -21,6 +25,7 @@ from tqdm import tqdm
 
 from fanogan_tf.data import image_cache, patches
 from fanogan_tf.data.decode import EXTENSIONS, find_images, read_image
+from fanogan_tf.data.grouping import check_apart, group_finder, hold_out_groups
 from fanogan_tf.data.image_cache import Item
 from fanogan_tf.data.image_set import Splits, hold_out
 from fanogan_tf.data.parallel import ordered_map
@@ -33,13 +38,15 @@ _WORKERS = min(8, os.cpu_count() or 1)
 
 @dataclasses.dataclass(frozen=True)
 class _File:
-    """One image file. name: its path relative to the root. mask: its mask's file, if it has one."""
+    """One image file. name: its path relative to the root. mask, region: their files, if it has them. group: see `grouping`."""
 
     path: Path
     name: str
     label: int
     class_name: str
     mask: Path | None = None
+    region: Path | None = None
+    group: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,15 +107,66 @@ def _find(options: Options) -> dict[str, list[_File]]:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give --data_path a folder with train_normal, test_normal, test_anomalous")
 
-    train = _normals(root, "train_normal")
-    if (root / "val_normal").exists():
-        validation = _normals(root, "val_normal")
+    splits = {"train": _normals(root, "train_normal"), "test": _normals(root, "test_normal") + _anomalous(root)}
+    by_hand = (root / "val_normal").exists()
+    if by_hand:
+        splits["validation"] = _normals(root, "val_normal")
+    if options.group_by:
+        group_of = group_finder(options.group_by, root)
+        splits = {
+            name: [dataclasses.replace(file, group=group_of(file.name)) for file in files] for name, files in splits.items()
+        }
+        check_apart({name: [file.group for file in files] for name, files in splits.items()}, options.group_by)
+    splits = _with_regions(root, splits)
+    if not by_hand:
+        splits["train"], splits["validation"] = _held_out(splits["train"], options, root)
+    return {name: splits[name] for name in ("train", "validation", "test")}
+
+
+def _held_out(train: list[_File], options: Options, root: Path) -> tuple[list[_File], list[_File]]:
+    """The files to train on, and those held out of them."""
+    if options.group_by:
+        groups = [file.group for file in train]
+        if len(set(groups)) < 2:
+            raise UserError(f"{root / 'train_normal'}: one group cannot be parted; add images of others, or a folder val_normal")
+        kept, held = hold_out_groups(groups, options.validation_fraction, options.split_seed)
     elif len(train) < 2:
         raise UserError(f"{root / 'train_normal'}: one image cannot be parted; add images, or a folder val_normal")
     else:
         kept, held = hold_out(len(train), options.validation_fraction, options.split_seed)
-        train, validation = [train[i] for i in kept], [train[i] for i in held]
-    return {"train": train, "validation": validation, "test": _normals(root, "test_normal") + _anomalous(root)}
+    return [train[i] for i in kept], [train[i] for i in held]
+
+
+_REGIONS = {"train": "train_regions", "validation": "val_regions", "test": "test_regions"}
+
+
+def _with_regions(root: Path, splits: dict[str, list[_File]]) -> dict[str, list[_File]]:
+    """The files with their regions, where there are any.
+
+    Raises:
+      UserError: an image has none, or one region stands for two images.
+    """
+    if not any((root / folder).is_dir() for folder in _REGIONS.values()):
+        return splits
+    found = {}
+    for split, files in splits.items():
+        folder = root / _REGIONS[split]
+        there = {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_images(folder)}
+        taken: dict[Path, str] = {}
+        found[split] = []
+        for file in files:
+            below = Path(file.name).with_suffix("")
+            inside = below.relative_to(below.parts[0]).as_posix()
+            region = there.get(below.as_posix()) or there.get(inside)
+            if region is None:
+                wanted = folder / f"{inside}{file.path.suffix}"
+                raise UserError(f"{file.path}: no region; add {wanted}, or remove the folders of regions")
+            if region in taken:
+                apart = f"{folder.name}/test_normal and {folder.name}/test_anomalous"
+                raise UserError(f"{region}: a region for {taken[region]} and for {file.name}; put one each into {apart}")
+            taken[region] = file.name
+            found[split].append(dataclasses.replace(file, region=region))
+    return found
 
 
 def _images(root: Path, subfolder: str) -> list[Path]:
@@ -149,7 +207,10 @@ def _content(splits: dict[str, list[_File]], cuts: dict[str, _Cut]) -> list:
     def state(path: Path | None) -> list | None:
         return None if path is None else [path.suffix, path.stat().st_size, path.stat().st_mtime_ns]
 
-    files = {split: [[f.name, state(f.path), state(f.mask)] for f in found] for split, found in splits.items()}
+    files = {
+        split: [[f.name, f.group, state(f.path), state(f.mask), state(f.region)] for f in found]
+        for split, found in splits.items()
+    }
     settings = {split: dataclasses.asdict(dataclasses.replace(cut, skip_unreadable=False)) for split, cut in cuts.items()}
     return [files, settings]
 
@@ -181,19 +242,23 @@ def _items(file: _File, cut: _Cut) -> list[Item] | UserError:
     try:
         image = read_image(file.path)
         mask = None if file.mask is None else read_image(file.mask) > 0
+        region = None if file.region is None else read_image(file.region) > 0
     except UserError as error:
         if cut.skip_unreadable:
             return error
         raise
     if mask is None and cut.masks:
         mask = np.zeros(image.shape, bool)
-    if mask is not None and mask.shape != image.shape:
-        raise UserError(f"{file.mask}: {_text(mask)} pixels, but its image has {_text(image)}; make them the same size")
+    for path, pixels in ((file.mask, mask), (file.region, region)):
+        if pixels is not None and pixels.shape != image.shape:
+            raise UserError(f"{path}: {_text(pixels)} pixels, but its image has {_text(image)}; make them the same size")
+    if region is not None and not region.any():
+        raise UserError(f"{file.region}: an empty region; mark the organ's pixels, or leave its image out")
 
     if not cut.patches:
         size = cut.size or image.shape
-        small_mask = None if mask is None else resize_mask(mask, size)
-        return [Item(resize(image, size), small_mask, file.label, file.class_name, file.name)]
+        small = [None if pixels is None else resize_mask(pixels, size) for pixels in (mask, region)]
+        return [Item(resize(image, size), *small, file.label, file.class_name, file.name, file.group)]
 
     if image.shape[0] < cut.size[0] or image.shape[1] < cut.size[1]:
         wanted = f"{cut.size[0]}x{cut.size[1]}"
@@ -203,15 +268,19 @@ def _items(file: _File, cut: _Cut) -> list[Item] | UserError:
     else:
         # Seeded by the name, so that a file more or less does not change the patches of the others.
         corners = patches.random(image.shape, cut.size, cut.patches, [cut.seed, zlib.crc32(file.name.encode("utf-8", "replace"))])
-    return [_patch(file, image, mask, top, left, cut.size) for top, left in corners]
+    return [_patch(file, image, mask, region, top, left, cut.size) for top, left in corners]
 
 
-def _patch(file: _File, image: np.ndarray, mask: np.ndarray | None, top: int, left: int, size: tuple[int, int]) -> Item:
+def _patch(
+    file: _File, image: np.ndarray, mask: np.ndarray | None, region: np.ndarray | None, top: int, left: int, size: tuple[int, int]
+) -> Item:
     window = np.s_[top : top + size[0], left : left + size[1]]
     part = None if mask is None else mask[window]
     # Where masks tell, a patch beside the anomaly is a normal one.
     label = file.label if part is None else int(part.any())
-    return Item(image[window], part, label, file.class_name if label else "normal", f"{file.name}@{top},{left}")
+    class_name = file.class_name if label else "normal"
+    of_organ = None if region is None else region[window]
+    return Item(image[window], part, of_organ, label, class_name, f"{file.name}@{top},{left}", file.group)
 
 
 def _text(image: np.ndarray) -> str:

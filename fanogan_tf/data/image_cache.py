@@ -1,6 +1,7 @@
 """Decoded images on disk: written once as .npy files with a JSON beside them, then only opened.
 
-An entry is one folder, `prepared-<key>`: `meta.json`, and `<split>.npy` and perhaps `<split>_masks.npy` per split.
+An entry is one folder, `prepared-<key>`: `meta.json`, and per split `<split>.npy` and perhaps `<split>_masks.npy` and
+`<split>_regions.npy`.
 """
 
 import dataclasses
@@ -18,19 +19,21 @@ from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.errors import UserError
 
-_VERSION = 1  # To be raised when the content of an entry changes.
+_VERSION = 2  # To be raised when the content of an entry changes.
 _ABANDONED_SECONDS = 3600
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """One image of a split: (H, W) uint16, its mask (H, W) bool or None, label 0 or 1, class, unique name."""
+    """One image of a split: (H, W) uint16, its mask and region (H, W) bool or None, label 0 or 1, class, unique name, group."""
 
     image: np.ndarray
     mask: np.ndarray | None
+    region: np.ndarray | None
     label: int
     class_name: str
     name: str
+    group: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +61,8 @@ def read(entry: Path) -> Prepared | None:
                 class_names=np.array(columns["class_names"]),
                 names=np.array(columns["names"]),
                 masks=np.load(entry / f"{split}_masks.npy", mmap_mode="r") if columns["masks"] else None,
+                regions=np.load(entry / f"{split}_regions.npy", mmap_mode="r") if columns["regions"] else None,
+                groups=np.array(columns["groups"]) if any(columns["groups"]) else None,
             )
             for split, columns in meta["splits"].items()
         }
@@ -80,8 +85,12 @@ def write(entry: Path, splits: dict[str, Iterable[Item]], skipped: list[tuple[st
     shape, first = None, ""
     with files.whole_folder(entry) as temporary:
         for split, items in splits.items():
-            columns = {"labels": [], "class_names": [], "names": [], "masks": False}
-            with _GrowingArray(temporary / f"{split}.npy") as images, _GrowingArray(temporary / f"{split}_masks.npy") as masks:
+            columns: dict = {"labels": [], "class_names": [], "names": [], "groups": []}
+            with (
+                _GrowingArray(temporary / f"{split}.npy") as images,
+                _GrowingArray(temporary / f"{split}_masks.npy") as masks,
+                _GrowingArray(temporary / f"{split}_regions.npy") as regions,
+            ):
                 for item in items:
                     if shape is None:
                         shape, first = item.image.shape, item.name
@@ -91,14 +100,16 @@ def write(entry: Path, splits: dict[str, Iterable[Item]], skipped: list[tuple[st
                             f"{item.name}; give --image_size to bring all to one size"
                         )
                     images.append(item.image)
-                    if item.mask is not None:
-                        masks.append(item.mask.astype(np.uint8))
+                    for array, pixels in ((masks, item.mask), (regions, item.region)):
+                        if pixels is not None:
+                            array.append(pixels.astype(np.uint8))
                     columns["labels"].append(item.label)
                     columns["class_names"].append(item.class_name)
                     columns["names"].append(item.name)
+                    columns["groups"].append(item.group)
             if not images.count:
                 raise UserError(f"{split}: none of its images is readable; for one of them: {skipped[0][1]}")
-            columns["masks"] = bool(masks.count)
+            columns["masks"], columns["regions"] = bool(masks.count), bool(regions.count)
             meta["splits"][split] = columns
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
     _remove_others(entry)

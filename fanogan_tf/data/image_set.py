@@ -1,7 +1,4 @@
-"""A labelled set of images that stays small: integers in memory or on disk, floats only a batch at a time.
-
-Train, validation and test.
-"""
+"""Labelled images that stay small, integers in memory or on disk and floats a batch at a time; and their splits."""
 
 import dataclasses
 import functools
@@ -16,13 +13,17 @@ from fanogan_tf.data.pixels import to_signed
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images with labels, classes, names and perhaps masks.
+    """Images with labels, classes and names, and what else the source knows of them: each of the rest is None where it does not.
 
-    images: (N, H, W, 1) uint8 or uint16, an array or a memory-map.
-    labels: (N,) int, 0 normal, 1 anomalous, -1 unknown.
-    class_names: (N,) str, "" where unknown.
-    names: (N,) str, unique.
-    masks: (N, H, W, 1) bool or uint8 in 0-1, an array or a memory-map; 1 = anomalous pixel. None if the source has none.
+    Attributes:
+      images: (N, H, W, 1) uint8 or uint16, an array or a memory-map.
+      labels: (N,) int, 0 normal, 1 anomalous, -1 unknown.
+      class_names: (N,) str, "" where unknown.
+      names: (N,) str, unique.
+      masks: (N, H, W, 1) bool or uint8 in 0-1, an array or a memory-map; 1 = anomalous pixel.
+      regions: the same; 1 = pixel of the organ.
+      groups: (N,) str, what an image belongs to: the volume that it was cut from, the patient.
+      places: (N, 3) int, where a patch was cut from its volume: B-scan, top row, left column.
 
     Raises:
       ValueError: the arrays do not fit together.
@@ -33,6 +34,9 @@ class ImageSet:
     class_names: np.ndarray
     names: np.ndarray
     masks: np.ndarray | None = None
+    regions: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    places: np.ndarray | None = None
 
     def __post_init__(self):
         if self.images.dtype not in (np.uint8, np.uint16) or self.images.ndim != 4 or self.images.shape[-1] != 1:
@@ -41,8 +45,12 @@ class ImageSet:
             raise ValueError("images, labels, class_names and names must be equally many")
         if len(set(self.names.tolist())) != len(self.names):
             raise ValueError("names must be unique")
-        if self.masks is not None and self.masks.shape != self.images.shape:
-            raise ValueError(f"masks {self.masks.shape} must have the shape of the images {self.images.shape}")
+        for name, pixels in (("masks", self.masks), ("regions", self.regions)):
+            if pixels is not None and pixels.shape != self.images.shape:
+                raise ValueError(f"{name} {pixels.shape} must have the shape of the images {self.images.shape}")
+        for name, column in (("groups", self.groups), ("places", self.places)):
+            if column is not None and len(column) != len(self.images):
+                raise ValueError(f"{name} must be as many as the images, {len(self.images)}, not {len(column)}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,13 +63,8 @@ class ImageSet:
     def take(self, indices: Sequence[int] | np.ndarray) -> "ImageSet":
         """The images at `indices`, in that order; copies those, and only those, into memory."""
         indices = np.asarray(indices, np.int64)
-        return ImageSet(
-            images=np.asarray(self.images[indices]),
-            labels=self.labels[indices],
-            class_names=self.class_names[indices],
-            names=self.names[indices],
-            masks=None if self.masks is None else np.asarray(self.masks[indices]),
-        )
+        columns = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return ImageSet(**{name: None if column is None else np.asarray(column[indices]) for name, column in columns.items()})
 
     def float_images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The images at `indices`: (n, H, W, 1) float32 in [-1, 1]."""
@@ -75,7 +78,7 @@ class ImageSet:
 
         Yields:
           image: (b, H, W, 1) float32 in [-1, 1]. label: (b,) int32. class_name, name: (b,) str.
-          mask: (b, H, W, 1) float32, 0 or 1; only where the set has masks.
+          mask, region: (b, H, W, 1) float32, 0 or 1; group: (b,) str; each only where the set has them.
         """
         return ordered_map(
             lambda first: self._batch(slice(first, first + batch_size)), range(0, len(self), batch_size), workers=1, ahead=2
@@ -88,11 +91,16 @@ class ImageSet:
             "class_name": self.class_names[part],
             "name": self.names[part],
         }
-        if self.masks is not None:
-            batch["mask"] = np.asarray(self.masks[part]).astype(np.float32)
+        for name, pixels in (("mask", self.masks), ("region", self.regions)):
+            if pixels is not None:
+                batch[name] = np.asarray(pixels[part]).astype(np.float32)
+        if self.groups is not None:
+            batch["group"] = self.groups[part]
         return batch
 
-    def training_batches(self, batch_size: int, seed: int, start: int = 0, random_flip: bool = False) -> tf.data.Dataset:
+    def training_batches(
+        self, batch_size: int, seed: int, start: int = 0, random_flip: bool = False, inputs: Sequence[str] = ("image",)
+    ) -> tf.data.Dataset:
         """Endless shuffled batches, a pure function of seed and position.
 
         The samples are passes over the set, each a permutation drawn from (seed, number of the pass) alone. So every pass
@@ -103,11 +111,18 @@ class ImageSet:
           seed: >= 0.
           start: number of batches already consumed.
           random_flip: mirror each sample left-right with probability 1/2.
+          inputs: what is wanted of each sample: `image`, and perhaps `region`.
 
         Returns:
-          A dataset of (batch_size, H, W, 1) float32 in [-1, 1].
+          A dataset of (batch_size, H, W, 1) float32 in [-1, 1]; with regions, of dicts by the names of `inputs`, regions 0 or 1.
+
+        Raises:
+          ValueError: regions are wanted and there are none.
         """
+        if "region" in inputs and self.regions is None:
+            raise ValueError("there are no regions")
         count = len(self)
+        sources = [self.images] if tuple(inputs) == ("image",) else [self.images, self.regions]
 
         # One generator per (seed, pass, purpose); a batch seldom needs more than two passes.
         @functools.lru_cache(maxsize=2)
@@ -118,19 +133,25 @@ class ImageSet:
         def mirrored(number: int) -> np.ndarray:
             return np.random.default_rng([seed, number, 1]).random(count) < 0.5
 
-        def gather(batch_number: np.int64) -> np.ndarray:
+        def gather(batch_number: np.int64) -> list[np.ndarray]:
             first = int(batch_number) * batch_size
             passes, positions = np.divmod(np.arange(first, first + batch_size), count)
             numbers = range(passes[0], passes[-1] + 1)
-            images = self.images[np.concatenate([order(n)[positions[passes == n]] for n in numbers])]
+            chosen = np.concatenate([order(n)[positions[passes == n]] for n in numbers])
+            parts = [np.asarray(source[chosen]) for source in sources]
             if random_flip:
                 flip = np.concatenate([mirrored(n)[positions[passes == n]] for n in numbers])
-                images[flip] = images[flip, :, ::-1]
-            return np.asarray(images)
+                for part in parts:
+                    part[flip] = part[flip, :, ::-1]
+            return parts
 
-        def load(batch_number: tf.Tensor) -> tf.Tensor:
-            images = tf.numpy_function(gather, [batch_number], tf.as_dtype(self.images.dtype), stateful=False)
-            return to_signed(tf.ensure_shape(images, (batch_size, *self.image_shape)))
+        def load(batch_number: tf.Tensor) -> tf.Tensor | dict[str, tf.Tensor]:
+            types = [tf.as_dtype(source.dtype) for source in sources]
+            parts = tf.numpy_function(gather, [batch_number], types, stateful=False)
+            images, *regions = (tf.ensure_shape(part, (batch_size, *self.image_shape)) for part in parts)
+            if not regions:
+                return to_signed(images)
+            return {"image": to_signed(images), "region": tf.cast(regions[0], tf.float32)}
 
         return tf.data.Dataset.range(start, tf.int64.max).map(load).prefetch(4)
 

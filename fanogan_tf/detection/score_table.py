@@ -62,7 +62,7 @@ def write(path: Path, rows: Iterable[dict]) -> int:
 
 def as_fields(row: dict) -> dict[str, str | int]:
     """A row as the file has it: unknown labels and NaN empty, floats with nine digits, which give every float32 back exactly."""
-    fields = dict(row)
+    fields = {name: row[name] for name in COLUMNS}
     fields["label"] = "" if row["label"] < 0 else int(row["label"])
     fields["anomalous"] = int(row["anomalous"])
     fields.update({name: "" if np.isnan(row[name]) else f"{row[name]:.9g}" for name in _FLOATS})

@@ -34,7 +34,7 @@ def score_rows(
       on_batch: called with each batch and what `Detector.judge` said of it, while both are at hand.
 
     Yields:
-      One row of `score_table` per image, in order.
+      One row of `score_table` per image, in order, and its `group`, "" where the source has none.
     """
     with tqdm(total=len(source), desc="scoring", unit="image") as bar:
         for batch in source.batches(batch_size):
@@ -43,6 +43,7 @@ def score_rows(
             for i, name in enumerate(batch["name"]):
                 yield {
                     "image": str(name),
+                    "group": str(batch["group"][i]) if "group" in batch else "",
                     "label": int(batch["label"][i]),
                     "class": str(batch["class_name"][i]),
                     **{name: judged[name][i] for name in ("score", "probability", "anomalous")},

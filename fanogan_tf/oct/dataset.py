@@ -180,6 +180,8 @@ def _image_set(volumes: list[PreparedVolume], places: list[tuple[int, int, int, 
         class_names=np.array(classes),
         names=np.array([f"{volumes[n].name}#{volumes[n].scans[i]}@{top},{left}" for n, i, top, left in places]),
         masks=masks,
+        groups=np.array([volumes[n].name for n, *_ in places]),
+        places=np.array([(volumes[n].scans[i], top, left) for n, i, top, left in places]),
     )
 
 

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,8 +15,6 @@ _INTEGERS = ("bscans", "left_out", "patches")
 _FLOATS = ("score_mean", "score_max", "share_anomalous")
 # File names may hold bytes that are no UTF-8; they come back as they were.
 _ENCODING = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
-# VOLUME#BSCAN@TOP,LEFT. The name of a volume may hold # and @ itself; no # follows the one that ends it.
-_PATCH = re.compile(r"(.*)#\d+@\d+,\d+", re.DOTALL)
 
 
 @dataclasses.dataclass
@@ -59,11 +56,9 @@ class VolumeScores:
         self._tallies: dict[str, Tally] = {}
 
     def passing(self, rows: Iterable[dict]) -> Iterator[dict]:
-        """Hands on every row as it is, and counts it if it is a patch of a volume: image = VOLUME#BSCAN@TOP,LEFT."""
+        """Hands on every row as it is, and counts it for the volume that is its `group`."""
         for row in rows:
-            volume = volume_of(row["image"])
-            if volume is not None:
-                self._tallies.setdefault(volume, Tally()).add(row)
+            self._tallies.setdefault(row["group"], Tally()).add(row)
             yield row
 
     def write(self, path: Path, volumes: Sequence[PreparedVolume]) -> None:
@@ -78,12 +73,6 @@ class VolumeScores:
             writer.writeheader()
             for volume in volumes:
                 writer.writerow(as_fields({**facts(volume), **self._tallies.get(volume.name, Tally()).figures()}))
-
-
-def volume_of(image: str) -> str | None:
-    """The volume that a patch of this name was cut from; None if it is no patch of a volume."""
-    patch = _PATCH.fullmatch(image)
-    return patch[1] if patch else None
 
 
 def facts(volume: PreparedVolume) -> dict[str, str | int]:

@@ -2,21 +2,11 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fanogan_tf.data import folder
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
-
-
-def save(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def noise(seed, shape=(12, 16), dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+from tests.helpers.image_folders import noise, save
 
 
 @pytest.fixture
@@ -251,3 +241,60 @@ def test_moved_root_is_not_prepared_again(root, tmp_path, monkeypatch):
     os.rename(root, tmp_path / "elsewhere")
     monkeypatch.setattr(folder, "read_image", lambda path: pytest.fail("decoded again"))
     assert len(load(tmp_path / "elsewhere", tmp_path).train) == 9
+
+
+def add_regions(root):
+    for folder_of, split in (("train_normal", "train"), ("test_normal", "test"), ("test_anomalous", "test")):
+        for path in sorted((root / folder_of).rglob("*.*")):
+            region = np.zeros((12, 16), np.uint8)
+            region[2:10, 3:] = 7
+            inside = path.relative_to(root / folder_of)
+            regions = root / "test_regions" / folder_of if split == "test" else root / "train_regions"
+            save(regions / inside.with_suffix(".png"), region)
+
+
+def test_regions_go_with_their_images(root, tmp_path):
+    add_regions(root)
+    splits = load(root, tmp_path, validation_fraction=0.3)
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.regions.shape == part.images.shape
+        expected = np.zeros((12, 16, 1), bool)
+        expected[2:10, 3:] = True
+        assert (np.asarray(part.regions, bool) == expected).all()
+    batch = next(splits.test.batches(2))
+    assert batch["region"].dtype == np.float32 and set(np.unique(batch["region"])) == {0.0, 1.0}
+    assert load(root, tmp_path, patches=1, image_size="8").train.regions.shape[1:] == (8, 8, 1)
+
+
+def test_regions_are_flipped_with_their_images(root, tmp_path):
+    add_regions(root)
+    train = load(root, tmp_path).train
+    both = next(iter(train.training_batches(18, 3, random_flip=True, inputs=("image", "region"))))
+    alone = next(iter(train.training_batches(18, 3, random_flip=True)))
+    np.testing.assert_array_equal(both["image"], alone)
+    flipped = both["region"].numpy()[:, 5, -1, 0] == 0
+    assert 0 < flipped.sum() < 18
+    originals = {image.tobytes() for image in train.float_images(np.arange(len(train)))}
+    for image, was_flipped in zip(alone.numpy(), flipped, strict=True):
+        assert (image[:, ::-1] if was_flipped else image).tobytes() in originals
+    assert train.take([0, 1]).regions.shape == (2, 12, 16, 1)
+
+
+def test_bad_regions_are_named(root, tmp_path):
+    add_regions(root)
+    region = root / "train_regions" / "b" / "4.png"
+    for change, said in (
+        (lambda: region.unlink(), r"train_normal/b/4.png: no region; add .*train_regions/b/4.png, or remove"),
+        (lambda: save(region, np.ones((5, 5), np.uint8)), r"train_regions/b/4.png: 5x5 pixels, but its image has 12x16"),
+        (lambda: save(region, np.zeros((12, 16), np.uint8)), r"train_regions/b/4.png: an empty region; mark"),
+    ):
+        change()
+        with pytest.raises(UserError, match=said):
+            load(root, tmp_path)
+    save(region, np.ones((12, 16), np.uint8))
+    for name in ("test_normal/1.png", "test_anomalous/1.png"):
+        save(root / name, noise(1))
+        (root / "test_regions" / name).unlink(missing_ok=True)
+    save(root / "test_regions" / "1.png", np.ones((12, 16), np.uint8))
+    with pytest.raises(UserError, match=r"test_regions/1.png: a region for test_normal/1.png and for test_anomalous/1.png"):
+        load(root, tmp_path)

@@ -12,7 +12,9 @@ from fanogan_tf.errors import UserError
 def items(count, split="train", masks=False, shape=(3, 4), first=0):
     for n in range(first, first + count):
         image = np.full(shape, 60 * n, np.uint16)
-        yield image_cache.Item(image, image > 90 if masks else None, n % 2, f"class{n % 2}", f"{split}/{n}")
+        yield image_cache.Item(
+            image, image > 90 if masks else None, image > 30 if masks else None, n % 2, f"class{n % 2}", f"{split}/{n}"
+        )
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -39,7 +41,7 @@ def test_files_are_plain_npy(tmp_path):
 
 def test_images_that_are_windows_of_larger_ones(tmp_path):
     large = np.arange(100, dtype=np.uint16).reshape(10, 10)
-    image_cache.write(tmp_path / "prepared-x", {"train": [image_cache.Item(large[2:5, 3:7], None, 0, "c", "n")]}, [])
+    image_cache.write(tmp_path / "prepared-x", {"train": [image_cache.Item(large[2:5, 3:7], None, None, 0, "c", "n")]}, [])
     np.testing.assert_array_equal(image_cache.read(tmp_path / "prepared-x").splits["train"].images[0, ..., 0], large[2:5, 3:7])
 
 

@@ -49,7 +49,7 @@ def test_rows():
     np.testing.assert_allclose([row["probability"] for row in rows[:4]], [0.8, 0.85, 0.9, 0.95])
     for name, factor in (("score", 1), ("image_residual", 2), ("feature_residual", 3), ("latent_distance", 4)):
         np.testing.assert_allclose([row[name] for row in rows], factor * np.arange(16, 23))
-    assert all(set(row) == set(score_table.COLUMNS) for row in rows)
+    assert all(set(row) == {*score_table.COLUMNS, "group"} for row in rows)
 
 
 def test_batch_size_changes_nothing():

@@ -16,7 +16,8 @@ def volume(name, eye="OD", label=-1, scans=7, left_out=()):
 
 
 def row(name, score, anomalous=False):
-    return {"image": name, "label": 1, "class": "x", "score": np.float32(score), "anomalous": np.bool_(anomalous)}
+    scores = {"score": np.float32(score), "anomalous": np.bool_(anomalous)}
+    return {"image": name, "group": name.rpartition("#")[0], "label": 1, "class": "x", **scores}
 
 
 def written(path, rows, volumes):
@@ -65,12 +66,6 @@ def test_names_with_the_separators_in_them(tmp_path):
     rows = [row(f"{name}#{n}@0,{n}", n) for n, name in enumerate(names)]
     found = written(tmp_path / "v.csv", rows, [volume(name) for name in names])
     assert [(f["volume"], f["patches"], f["score_mean"]) for f in found] == [(name, 1, n) for n, name in enumerate(names)]
-
-
-def test_what_is_no_patch_is_not_counted(tmp_path):
-    rows = [row(name, 5) for name in ("a", "a@0,0", "a#1", "a#1@0", "a#b@0,0", "a#1@0,0.png", "a#1@0,-4")]
-    (found,) = written(tmp_path / "v.csv", rows, [volume("a")])
-    assert found["patches"] == 0
 
 
 def test_a_volume_without_patches_and_without_label(tmp_path):
