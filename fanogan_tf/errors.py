@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Bad input. Its message is one line that names the file or flag and the mend; scripts print it and exit with 1."""
+    """Bad input. Its message is one line that names the file or flag and the remedy; commands print it and exit with 1."""
 
 
 def require(module: str, path: Path) -> None:

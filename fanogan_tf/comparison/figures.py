@@ -55,8 +55,12 @@ def _restorations(outcomes: dict[str, Outcome], note: str) -> Figure | None:
         return None
     job = next(iter(outcomes.values())).job
     test = _some(datasets.load(job.options, job.run.cache).test, job.seed)
-    images = test.float_images(np.arange(len(test)))
-    restored = {_title(name): detector.measure(images)["reconstruction"] for name, detector in detectors.items()}
+    everything = np.arange(len(test))
+    images = test.float_images(everything)
+    restored = {
+        _title(name): detector.measure(*test.inputs(everything, detector.INPUTS))["reconstruction"]
+        for name, detector in detectors.items()
+    }
     return image_rows.restorations(images, test.class_names.tolist(), restored, note, test.masks)
 
 

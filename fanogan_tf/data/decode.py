@@ -61,7 +61,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def _unreadable(path: Path, reason: str) -> UserError:
-    return UserError(f"{path}: unreadable image ({' '.join(reason.split())}); mend it, or give --skip_unreadable")
+    return UserError(f"{path}: unreadable image ({' '.join(reason.split())}); fix it, or give --skip_unreadable")
 
 
 def _grey(image: Image.Image) -> np.ndarray:

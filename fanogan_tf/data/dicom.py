@@ -66,7 +66,7 @@ def open_dicom(path: Path):
 def refused(path: Path, reason: object) -> UserError:
     """The error for a DICOM that is not what is wanted; `reason` may be an exception of a library."""
     text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return UserError(f"{path}: unreadable DICOM ({' '.join(text.split())[:300]}); mend it, or remove it")
+    return UserError(f"{path}: unreadable DICOM ({' '.join(text.split())[:300]}); fix it, or remove it")
 
 
 def kind_of(uid: str) -> str:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from fanogan_tf.data.parallel import ordered_map
 from fanogan_tf.data.pixels import to_signed
+from fanogan_tf.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,6 +71,14 @@ class ImageSet:
         """The images at `indices`: (n, H, W, 1) float32 in [-1, 1]."""
         return to_signed(self.images[np.asarray(indices, np.int64)])
 
+    def inputs(self, indices: Sequence[int] | np.ndarray, names: Sequence[str] = ("image",)) -> tuple[np.ndarray, ...]:
+        """What a detector takes of the images at `indices`: columns of a batch, by their names.
+
+        Raises:
+          UserError: the source does not have one of them.
+        """
+        return inputs_of(self._batch(np.asarray(indices, np.int64)), names)
+
     def batches(self, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
         """All images once, in order; the last batch may be smaller. Two batches are made ahead, in the background.
 
@@ -84,7 +93,7 @@ class ImageSet:
             lambda first: self._batch(slice(first, first + batch_size)), range(0, len(self), batch_size), workers=1, ahead=2
         )
 
-    def _batch(self, part: slice) -> dict[str, np.ndarray]:
+    def _batch(self, part: slice | np.ndarray) -> dict[str, np.ndarray]:
         batch = {
             "image": to_signed(self.images[part]),
             "label": self.labels[part].astype(np.int32),
@@ -154,6 +163,18 @@ class ImageSet:
             return {"image": to_signed(images), "region": tf.cast(regions[0], tf.float32)}
 
         return tf.data.Dataset.range(start, tf.int64.max).map(load).prefetch(4)
+
+
+def inputs_of(batch: dict[str, np.ndarray], names: Sequence[str]) -> tuple[np.ndarray, ...]:
+    """Takes a batch apart: the columns that a detector takes (`Detector.INPUTS`), in their order.
+
+    Raises:
+      UserError: the batch does not have one of them.
+    """
+    missing = [name for name in names if name not in batch]
+    if missing:
+        raise UserError(f"this method needs a {missing[0]} for every image, and these images have none; see --dataset=folder")
+    return tuple(batch[name] for name in names)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -180,10 +180,10 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     for split in ("train", "test"):
         images, classes = arrays[f"x_{split}"], arrays[f"y_{split}"]
         if images.dtype != np.uint8 or images.ndim != 3 or not images.size:
-            raise UserError(f"{path}: x_{split} must be (N, H, W) uint8, not {images.shape} {images.dtype}; mend the file")
+            raise UserError(f"{path}: x_{split} must be (N, H, W) uint8, not {images.shape} {images.dtype}; fix the file")
         if classes.shape != images.shape[:1] or classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() > 9:
-            raise UserError(f"{path}: y_{split} must be {len(images)} class indices 0 .. 9; mend the file")
+            raise UserError(f"{path}: y_{split} must be {len(images)} class indices 0 .. 9; fix the file")
         arrays[f"y_{split}"] = classes.astype(np.int64)
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
-        raise UserError(f"{path}: the images of x_train and x_test differ in size; mend the file")
+        raise UserError(f"{path}: the images of x_train and x_test differ in size; fix the file")
     return arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"]

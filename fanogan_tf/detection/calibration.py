@@ -66,7 +66,7 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) 
     scores = np.sort(np.asarray(normal_scores, np.float64))
     count = len(scores)
     if not np.isfinite(scores).all():
-        raise UserError(f"calibration: {count - np.isfinite(scores).sum()} of {count} scores are no finite numbers; train anew")
+        raise UserError(f"calibration: {count - np.isfinite(scores).sum()} of {count} scores are no finite numbers; train again")
     if count < 2 or scores[0] == scores[-1]:
         raise UserError(
             f"calibration needs held-out normal images of at least two different scores, there are {count}; hold out more"

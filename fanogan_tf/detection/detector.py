@@ -29,6 +29,7 @@ class Detector(ScoresImages):
       NETWORKS: how each of its networks is made; each is an attribute of that name.
       SETTINGS: names of its numbers, attributes as well.
       ARRAYS: names of its arrays, attributes of type tf.Tensor.
+      INPUTS: names of what it takes of each image, columns of a batch: `image`, and perhaps `region`.
       RESTORES: whether it measures reconstruction and residual.
       ENCODER: name of the network from images to latent vectors, where it has one.
     """
@@ -50,26 +51,30 @@ class Detector(ScoresImages):
         self.spec = spec
         self.calibration = calibration
         self.latent_dim = spec.latent_dim
-        images = tf.TensorSpec((None, *spec.image_shape), tf.float32)
-        self._measure = tf.function(self.compute, input_signature=[images])
+        pixels = tf.TensorSpec((None, *spec.image_shape), tf.float32)
+        self._measure = tf.function(self.compute, input_signature=[pixels] * len(self.INPUTS))
 
-    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def compute(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """What `measure` returns, from and as tensors; in a graph, for any batch size."""
         raise NotImplementedError
 
-    def measure(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Scores images (B, H, W, 1) in [-1, 1].
+    def measure(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores images.
+
+        Args:
+          inputs: one array (B, H, W, 1) for each of INPUTS: images in [-1, 1], regions 0 or 1.
 
         Returns:
           score (B,), higher is more anomalous; and of the following what the method has:
           image_residual, feature_residual, latent_distance: each (B,).
           reconstruction in [-1, 1] and residual in [0, 2]: (B, H, W, 1). latent: (B, latent_dim).
         """
-        return {name: value.numpy() for name, value in self._measure(tf.convert_to_tensor(images, tf.float32)).items()}
+        tensors = [tf.convert_to_tensor(values, tf.float32) for values in inputs]
+        return {name: value.numpy() for name, value in self._measure(*tensors).items()}
 
-    def judge(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def judge(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """`measure`, and what the calibration makes of the score: probability (B,) float64 and anomalous (B,) bool."""
-        measured = self.measure(images)
+        measured = self.measure(*inputs)
         calibration, score = self.calibration, measured["score"]
         return {**measured, "probability": calibration.probability(score), "anomalous": calibration.anomalous(score)}
 

@@ -39,7 +39,7 @@ class ScoresImages:
     image_shape: tuple[int, int, int]
     INPUTS: Sequence[str] = ("image",)
 
-    def judge(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def judge(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """See `Detector.judge`."""
         raise NotImplementedError
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 from tqdm import tqdm
 
+from fanogan_tf.data.image_set import inputs_of
+
 TERMS = ("image_residual", "feature_residual", "latent_distance")  # NaN where a method has no such term.
 
 
@@ -38,7 +40,7 @@ def score_rows(
     """
     with tqdm(total=len(source), desc="scoring", unit="image") as bar:
         for batch in source.batches(batch_size):
-            judged = detector.judge(batch["image"])
+            judged = detector.judge(*inputs_of(batch, detector.INPUTS))
             on_batch(batch, judged)
             for i, name in enumerate(batch["name"]):
                 yield {

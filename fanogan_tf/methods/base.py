@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from fanogan_tf.data.image_set import Splits
+from fanogan_tf.data.image_set import Splits, inputs_of
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import TERMS, batch_size_for
@@ -105,7 +105,7 @@ def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, 
         return
     parts: dict[str, list[np.ndarray]] = {}
     for batch in splits.validation.batches(batch_size_for(options.score_batch_size)):
-        for name, values in detector.measure(batch["image"]).items():
+        for name, values in detector.measure(*inputs_of(batch, detector.INPUTS)).items():
             if name in ("score", *TERMS):  # Not the pictures: they would fill the memory.
                 parts.setdefault(name, []).append(values)
     values = {name: np.concatenate(part) for name, part in parts.items()}

@@ -172,7 +172,7 @@ def half_discriminator_loss(real: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
     return 0.5 * discriminator_loss(real, restored)
 
 
-# A discriminator whose loss is below this has nothing to teach any more: it begins anew, as in the authors' code.
+# A discriminator whose loss is below this has nothing to teach any more: it starts again, as in the authors' code.
 LEAST_DISCRIMINATOR_LOSS = 1e-5
 
 
@@ -247,7 +247,7 @@ class Ganomaly(keras.Model):
             self.optimizers["discriminator_optimizer"], discriminator_tape, loss_d, self.discriminator.trainable_variables
         )
         learnt = replicas.mean(loss_d) < LEAST_DISCRIMINATOR_LOSS
-        anew = replicas.cond(learnt, self._begin_anew, lambda: tf.constant(0.0))
+        restarted = replicas.cond(learnt, self._restart, lambda: tf.constant(0.0))
         self.step.assign_add(1)
         return {
             "loss_g": loss_g,
@@ -255,12 +255,12 @@ class Ganomaly(keras.Model):
             "loss_d": loss_d,
             "discriminator_real": tf.reduce_mean(tf.sigmoid(real_logits)),
             "discriminator_restored": tf.reduce_mean(tf.sigmoid(restored_logits)),
-            "discriminator_anew": anew,
+            "discriminator_anew": restarted,
             "gradient_norm_g": norm_g,
             "gradient_norm_d": norm_d,
         }
 
-    def _begin_anew(self) -> tf.Tensor:
+    def _restart(self) -> tf.Tensor:
         """Gives the discriminator first weights, drawn from (seed, step), and an optimizer that remembers nothing; returns 1.
 
         The authors' code keeps the optimizer's moments. But those of Adam are of vanished gradients: the new weights' first steps

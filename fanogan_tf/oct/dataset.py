@@ -45,7 +45,7 @@ def load(options: Options, cache_dir: Path) -> Splits:
     volumes = {split: [volume for volume in prepared if volume.name in names[split]] for split in found}
     for split, kept in volumes.items():
         if not kept:
-            raise UserError(f"--data_path={options.data_path}: no usable volume left for {split}; mend those that were skipped")
+            raise UserError(f"--data_path={options.data_path}: no usable volume left for {split}; fix those that were skipped")
     return Splits(
         train=random_patches(volumes["train"], size, options.patches, options.split_seed),
         validation=grid_patches(volumes["validation"], size),

@@ -74,7 +74,7 @@ def prepare(volume: Volume, settings: Preparation) -> PreparedVolume:
         )
     darkest, brightest = float(volume.data.min()), float(volume.data.max())
     if darkest == brightest:
-        raise UserError(f"{volume.name}: all voxels have the value {darkest:g}; read the volume from the scanner anew")
+        raise UserError(f"{volume.name}: all voxels have the value {darkest:g}; read the volume from the scanner again")
     narrow = geometry.mean(volume.data, settings.columns)
     found = _surfaces(volume, narrow, settings)
     usable = [scan for scan in range(scans) if scan not in found.problems]

@@ -1,6 +1,4 @@
-"""A calibrated detector as a SavedModel that TensorFlow alone can serve.
-
-What an exported detector answers to: its signatures, by name.
+"""A calibrated detector as a SavedModel that TensorFlow alone can serve, and the signatures that it answers to.
 
 One rule for all methods: what the method does not have is not there. So the outputs of `serving_default` and `serving_bytes` are
 `score`, `probability` and `anomalous`, and whatever else `Detector.measure` returns; `encode` is there where an encoder is,
@@ -70,7 +68,7 @@ def _write(detector: Detector, folder: Path) -> dict:
         described[name] = {"inputs": _described(inputs), "outputs": _described(concrete.structured_outputs)}
     archive.write_out(str(folder), verbose=False)
     (folder / EXTRA).mkdir()
-    warmup.write(folder / EXTRA / warmup.FILE, detector.spec.image_shape)
+    warmup.write(folder / EXTRA / warmup.FILE, detector.spec.image_shape, detector.INPUTS)
     return described
 
 
@@ -88,53 +86,62 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFunction]:
-    """The functions, each with its one input by name; every input and output has the batch, of any size, first.
+# How each input of a detector comes in: from pixels as grey levels, and from decoded files, to what the detector takes.
+_FROM_LEVELS = {"image": graph_decoding.to_signed, "region": graph_decoding.to_region}
+_FROM_FILES = {"image": graph_decoding.sixteen_bits_to_signed, "region": graph_decoding.to_region}
 
-    serving_default: `image` (B, H, W, 1) float32 in [0, 255] -> what `Detector.measure` returns of it; `probability` (B,) float32
-      and `anomalous` (B,) bool.
-    serving_bytes: `image_bytes` (B,) strings, PNG or JPEG, each of any size -> the same.
+
+def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFunction]:
+    """The functions, their inputs by name; every input and output has the batch, of any size, first.
+
+    serving_default: for each of `Detector.INPUTS` one of its name, (B, H, W, 1) float32 in [0, 255] -> what `Detector.measure`
+      returns of it; `probability` (B,) float32 and `anomalous` (B,) bool.
+    serving_bytes: for each NAME of them `NAME_bytes`, (B,) strings, PNG or JPEG, each of any size -> the same.
     encode: `image` -> `latent` (B, latent_dim).
     generate: `latent` -> `generated` (B, H, W, 1), in [-1, 1] as all images that come out.
     """
     shape = detector.spec.image_shape
-    image = tf.TensorSpec((None, *shape), tf.float32, name="image")
-    contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
+    pixels = {name: tf.TensorSpec((None, *shape), tf.float32, name=name) for name in detector.INPUTS}
+    contents = {name: tf.TensorSpec((None,), tf.string, name=f"{name}_bytes") for name in detector.INPUTS}
     latent = tf.TensorSpec((None, detector.latent_dim), tf.float32, name="latent")
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])  # One graph that both signatures call.
-    def judged(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        measured = _even_of_none(detector.compute, images)
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)] * len(pixels))  # One graph, which both call.
+    def judged(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        measured = _even_of_none(detector.compute, *inputs)
         return {
             **measured,
             "probability": calibration.probability(detector.calibration, measured["score"]),
             "anomalous": calibration.anomalous(detector.calibration, measured["score"]),
         }
 
-    def from_bytes(contents: tf.Tensor) -> dict[str, tf.Tensor]:
-        return judged(graph_decoding.sixteen_bits_to_signed(graph_decoding.decode(contents, shape[:2])))
+    def from_pixels(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return judged(*(_FROM_LEVELS[name](values) for name, values in zip(pixels, inputs, strict=True)))
+
+    def from_bytes(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        decoded = (graph_decoding.decode(values, shape[:2]) for values in inputs)
+        return judged(*(_FROM_FILES[name](values) for name, values in zip(contents, decoded, strict=True)))
 
     functions = {
-        "serving_default": (lambda image: judged(graph_decoding.to_signed(image)), image),
-        "serving_bytes": (from_bytes, contents),
+        "serving_default": (from_pixels, [*pixels.values()]),
+        "serving_bytes": (from_bytes, [*contents.values()]),
     }
     encoder = getattr(detector, detector.ENCODER, None)
     if encoder:
         encode = _inference(encoder, "latent")
-        functions["encode"] = (lambda image: _even_of_none(encode, graph_decoding.to_signed(image)), image)
+        functions["encode"] = (lambda image: _even_of_none(encode, graph_decoding.to_signed(image)), [pixels["image"]])
     if detector.can_generate:
         generate = _inference(detector.generator, "generated")
-        functions["generate"] = (lambda latent: _even_of_none(generate, latent), latent)
-    return {name: tf.function(function, input_signature=[spec]) for name, (function, spec) in functions.items()}
+        functions["generate"] = (lambda latent: _even_of_none(generate, latent), [latent])
+    return {name: tf.function(function, input_signature=specs) for name, (function, specs) in functions.items()}
 
 
 def _inference(network: keras.Model, output: str) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     return lambda batch: {output: network(batch, training=False)}
 
 
-def _even_of_none(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], batch: tf.Tensor) -> dict[str, tf.Tensor]:
-    """`function(batch)`, of an empty batch too: batch normalisation on a CPU refuses those, so it gets a row of zeros."""
-    count = tf.shape(batch)[0]
+def _even_of_none(function: Callable[..., dict[str, tf.Tensor]], *batches: tf.Tensor) -> dict[str, tf.Tensor]:
+    """`function(*batches)`, of empty ones too: batch normalisation on a CPU refuses those, so they get a row of zeros."""
+    count = tf.shape(batches[0])[0]
     missing = tf.cast(count == 0, tf.int32)
-    filled = tf.pad(batch, [[0, missing]] + [[0, 0]] * (batch.shape.rank - 1))
-    return {name: values[:count] for name, values in function(filled).items()}
+    filled = (tf.pad(batch, [[0, missing]] + [[0, 0]] * (batch.shape.rank - 1)) for batch in batches)
+    return {name: values[:count] for name, values in function(*filled).items()}

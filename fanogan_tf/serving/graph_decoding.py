@@ -1,4 +1,4 @@
-"""Encoded images to grey values in the graph: what `decode.read_image` and `image_size.resize` do with the same bytes.
+"""Encoded images to grey values in the graph: what `decode.read_image` and `pixels.resize` do with the same bytes.
 
 The EXIF orientation of a JPEG, read and applied in the graph: a camera's image must not be scored lying on its side.
 
@@ -117,7 +117,7 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 def to_signed(image: tf.Tensor) -> tf.Tensor:
     """Grey levels (B, H, W, 1) float32 in [0, 255] -> float32 in [-1, 1].
 
-    Of an image of 8 bits, or of 16 divided by 257, comes to the last bit what `ranges.to_signed` says.
+    Of an image of 8 bits, or of 16 divided by 257, comes to the last bit what `pixels.to_signed` says.
 
     Raises, in the graph:
       InvalidArgumentError: a value is outside of [0, 255], or NaN. Of an image scaled otherwise a score means nothing.
@@ -133,8 +133,13 @@ def sixteen_bits_to_signed(values: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.cast(values, tf.float64) / 32767.5, tf.float32) - 1.0
 
 
+def to_region(values: tf.Tensor) -> tf.Tensor:
+    """Any pixels (B, H, W, 1) -> float32, 1 where they are above 0, else 0."""
+    return tf.cast(values > 0.0, tf.float32)
+
+
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """(h, w) float32 -> (H, W) float32, rounded to whole numbers: `image_size.resize`.
+    """(h, w) float32 -> (H, W) float32, rounded to whole numbers: `pixels.resize`.
 
     Pillow's two passes as two products with matrices, columns before rows. It sums up in double precision, and so does this.
     """

@@ -38,7 +38,9 @@ def serve(folder: Path, name: str, host: str, port: int) -> None:
         listening = socket.create_server((host, port), backlog=128)
     except OSError as error:
         raise UserError(f"--host={host} --port={port}: cannot listen there ({error.strerror}); take another port") from error
-    served(np.zeros((1, *served.image_shape), np.float32))  # The first run prepares what the next ones need.
+    served(
+        *[np.zeros((1, *served.image_shape), np.float32)] * len(served.INPUTS)
+    )  # The first run prepares what the next ones need.
     server = _server(served, name, port)
     address = "{}:{}".format(*listening.getsockname()[:2])
     print(f"serving {served.path}: http://{address}/v1/models/{name}:predict", flush=True)
@@ -79,8 +81,8 @@ def _server(served: ServedDetector, name: str, port: int):
 
         async def _outputs(self, request: rest.Request) -> dict[str, np.ndarray]:
             parts = []
-            for first in range(0, max(len(request.values), 1), _PART):
-                values = request.values[first : first + _PART]
+            for first in range(0, max(len(request), 1), _PART):
+                values = request.part(slice(first, first + _PART))
                 loop = asyncio.get_running_loop()
                 parts.append(await loop.run_in_executor(self._computing, rest.run, served, request.signature, values))
             return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -75,7 +75,7 @@ def options(card: dict, path: Path, options: Options, given: frozenset[str]) -> 
     try:
         kept = Options(**card.get("flags", {}))
     except TypeError as error:
-        raise UserError(f"{path}: its model card was not written by this version of fanogan_tf; export the run anew") from error
+        raise UserError(f"{path}: its model card was not written by this version of fanogan_tf; export the run again") from error
     names = options_module.differing(kept, options, given)
     fixed = [name for name in names if name in _FIXED or name not in options_module.FREE]
     if fixed:

@@ -22,11 +22,24 @@ class BadRequest(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """signature: its name. values: its one input, the batch first. in_rows: how it was asked, and is to be answered."""
+    """What is asked for.
+
+    Attributes:
+      signature: its name.
+      values: its inputs by name, the batch first, of one length.
+      in_rows: how it was asked, and is to be answered.
+    """
 
     signature: str
-    values: np.ndarray
+    values: dict[str, np.ndarray]
     in_rows: bool
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+    def part(self, rows: slice) -> dict[str, np.ndarray]:
+        """Some of the values."""
+        return {name: values[rows] for name, values in self.values.items()}
 
 
 def parse(served: ServedDetector, payload: object) -> Request:
@@ -44,25 +57,31 @@ def parse(served: ServedDetector, payload: object) -> Request:
     signature = payload.get("signature_name", "serving_default")
     if not isinstance(signature, str) or signature not in served.inputs:
         raise BadRequest(f"no signature {signature!r}; there are {', '.join(sorted(served.inputs))}")
-    spec = served.inputs[signature]
+    specs = served.inputs[signature]
     in_rows = "instances" in payload
     if in_rows:
         rows = payload["instances"]
         if not isinstance(rows, list):
             raise BadRequest("instances must be a list")
-        values = [_named(row, spec.name, "an instance") for row in rows]
+        named = [_named(row, specs, "an instance") for row in rows]
+        columns = {name: [row[name] for row in named] for name in specs}
     else:
-        values = _named(payload["inputs"], spec.name, "inputs")
-    return Request(signature, _strings(values, spec) if spec.dtype == tf.string else _numbers(values, spec), in_rows)
+        columns = _named(payload["inputs"], specs, "inputs")
+    values = {name: (_strings if spec.dtype == tf.string else _numbers)(columns[name], spec) for name, spec in specs.items()}
+    if len({len(each) for each in values.values()}) > 1:
+        raise BadRequest(f"inputs: {', '.join(values)} must be equally many")
+    return Request(signature, values, in_rows)
 
 
-def _named(value: object, name: str, what: str) -> object:
-    """Where there is one input, its name may be left out."""
-    if not isinstance(value, dict) or value.keys() == {"b64"}:
-        return value
-    if value.keys() != {name}:
-        raise BadRequest(f"{what} has {', '.join(map(repr, sorted(value))) or 'nothing'}; the input is {name!r}")
-    return value[name]
+def _named(value: object, specs: dict[str, tf.TensorSpec], what: str) -> dict[str, object]:
+    """The inputs by name; where there is one, its name may be left out."""
+    if len(specs) == 1 and (not isinstance(value, dict) or value.keys() == {"b64"}):
+        return dict.fromkeys(specs, value)
+    names = " and ".join(map(repr, specs))
+    if not isinstance(value, dict) or value.keys() != specs.keys():
+        has = ", ".join(map(repr, sorted(value))) or "nothing" if isinstance(value, dict) else "no names"
+        raise BadRequest(f"{what} has {has}; the input{' is' if len(specs) == 1 else 's are'} {names}")
+    return value
 
 
 def _strings(values: object, spec: tf.TensorSpec) -> np.ndarray:
@@ -96,15 +115,15 @@ def _text(shape: tuple) -> str:
     return f"({', '.join(map(str, shape))})"
 
 
-def run(served: ServedDetector, signature: str, values: np.ndarray) -> dict[str, np.ndarray]:
+def run(served: ServedDetector, signature: str, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The outputs for some of a request's values.
 
     Raises:
       BadRequest: the graph refuses them: broken images, grey levels out of range.
     """
-    spec = served.inputs[signature]
+    specs = served.inputs[signature]
     try:
-        return served.run(signature, **{spec.name: tf.constant(values, spec.dtype)})
+        return served.run(signature, **{name: tf.constant(each, specs[name].dtype) for name, each in values.items()})
     except tf.errors.InvalidArgumentError as error:
         raise BadRequest(_reason(error.message)) from error
 

@@ -1,22 +1,25 @@
-"""An exported detector, loaded again. It needs TensorFlow and nothing of the networks' code.
-
-What an exported model looks like from outside: its folders, and what its signatures are called.
-
-Does an exported model give the very scores of the run that it came from?
-"""
+"""An exported detector, loaded again and compared with the run that it came from. It needs nothing of the networks' code."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from sklearn.metrics import roc_auc_score
 
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scores import ScoresImages
 from fanogan_tf.errors import UserError
+
+EXTRA = "assets.extra"
+CARD = f"{EXTRA}/model_card.json"
+
+# The signatures that every model has, by the input that those have in any case; and the outputs that they always have.
+SCORING = {"serving_default": "image", "serving_bytes": "image_bytes"}
+OUTPUTS = ("score", "probability", "anomalous")
+
+TOLERANCE = 1e-5  # Of the score.
 
 
 def load(folder: Path) -> "ServedDetector":
@@ -29,7 +32,7 @@ def load(folder: Path) -> "ServedDetector":
     try:
         module = tf.saved_model.load(str(path))
     except Exception as error:  # A damaged file gives anything from DecodeError to ValueError.
-        raise UserError(f"{path}: a damaged SavedModel ({' '.join(str(error).split())[:200]}); export it anew") from error
+        raise UserError(f"{path}: a damaged SavedModel ({' '.join(str(error).split())[:200]}); export it again") from error
     for name, given in SCORING.items():
         function = getattr(module, "signatures", {}).get(name)
         if function is None:
@@ -49,53 +52,50 @@ def _not_ours(path: Path, why: str) -> UserError:
 class ServedDetector(ScoresImages):
     """What `load` returns.
 
-    path: the version's folder. card: model_card.json, {} where it is gone. image_shape: (H, W, 1). outputs: names of what it
-    returns. inputs: of each signature the one input, a TensorSpec with its name.
+    Attributes:
+      path: the version's folder.
+      card: model_card.json, {} where it is gone.
+      image_shape: (H, W, 1).
+      inputs: of each signature its inputs, a TensorSpec by name.
+      outputs: names of what it returns.
+      INPUTS: see `Detector`.
     """
 
     def __init__(self, module, path: Path, card: dict):
         self._module = module  # Holds the variables.
         self.path = path
         self.card = card
-        self.inputs = {name: _one(f.structured_input_signature[1].values()) for name, f in module.signatures.items()}
+        self.inputs = {name: dict(sorted(f.structured_input_signature[1].items())) for name, f in module.signatures.items()}
+        default = self.inputs["serving_default"]
         self.outputs = tuple(sorted(module.signatures["serving_default"].structured_outputs))
-        self.image_shape = tuple(self.inputs["serving_default"].shape[1:])
+        self.image_shape = tuple(default["image"].shape[1:])
+        self.INPUTS = ("image", *sorted(default.keys() - {"image"}))
 
     @property
     def RESTORES(self) -> bool:
         """Whether it measures reconstruction and residual."""
         return "residual" in self.outputs
 
-    def judge(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """`Detector.judge` of images (B, H, W, 1) in [-1, 1] that were stored with 8 or 16 bits; `measure` is the same."""
-        return self(np.rint((np.asarray(images) + np.float32(1)) * np.float32(32767.5)) / np.float32(257))
+    def judge(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """`Detector.judge` of images in [-1, 1] that were stored with 8 or 16 bits; `measure` is the same."""
+        images, *more = inputs
+        return self(np.rint((np.asarray(images) + np.float32(1)) * np.float32(32767.5)) / np.float32(257), *more)
 
     measure = judge
 
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """(B, H, W, 1) in [0, 255], 16-bit values divided by 257 -> `signatures.signatures`, by name, the batch first."""
-        return self.run("serving_default", image=tf.convert_to_tensor(images, tf.float32))
+    def __call__(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """(B, H, W, 1) for each of INPUTS, images in [0, 255], 16-bit values divided by 257 -> `export.signatures`, by name."""
+        tensors = (tf.convert_to_tensor(values, tf.float32) for values in inputs)
+        return self.run("serving_default", **dict(zip(self.INPUTS, tensors, strict=True)))
 
-    def from_bytes(self, contents: Sequence[bytes]) -> dict[str, np.ndarray]:
-        """The same of encoded images, PNG or JPEG."""
-        return self.run("serving_bytes", image_bytes=tf.constant(list(contents), tf.string, (len(contents),)))
+    def from_bytes(self, *inputs: Sequence[bytes]) -> dict[str, np.ndarray]:
+        """The same of encoded files, PNG or JPEG."""
+        tensors = (tf.constant(list(contents), tf.string, (len(contents),)) for contents in inputs)
+        return self.run("serving_bytes", **{f"{name}_bytes": tensor for name, tensor in zip(self.INPUTS, tensors, strict=True)})
 
     def run(self, signature: str, **inputs: tf.Tensor) -> dict[str, np.ndarray]:
         """Any signature."""
         return {name: value.numpy() for name, value in self._module.signatures[signature](**inputs).items()}
-
-
-def _one(specs: Iterable[tf.TensorSpec]) -> tf.TensorSpec:
-    (spec,) = specs
-    return spec
-
-
-EXTRA = "assets.extra"
-CARD = f"{EXTRA}/model_card.json"
-
-# The signatures that every model has, by their one input; and the outputs that those always have.
-SCORING = {"serving_default": "image", "serving_bytes": "image_bytes"}
-OUTPUTS = ("score", "probability", "anomalous")
 
 
 def versions(folder: Path) -> list[int]:
@@ -119,9 +119,6 @@ def version_folder(folder: Path) -> Path:
     raise UserError(f"{folder}: no SavedModel here (no saved_model.pb, nor a version with one); fanogan export makes one")
 
 
-TOLERANCE = 1e-5  # Of the score.
-
-
 def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_size: int) -> str:
     """Scores `test` with both, in the same batches; returns the line that says how far apart they are.
 
@@ -136,8 +133,9 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
     ours, exported = [], []
     for first in range(0, len(test), batch_size):
         part = np.arange(first, min(first + batch_size, len(test)))
-        ours.append(detector.measure(test.float_images(part))["score"])
-        exported.append(served(grey_levels(test.images[part]))["score"])
+        _, *more = inputs = test.inputs(part, detector.INPUTS)
+        ours.append(detector.measure(*inputs)["score"])
+        exported.append(served(grey_levels(test.images[part]), *more)["score"])
     ours, exported = np.concatenate(ours).astype(np.float64), np.concatenate(exported).astype(np.float64)
     absolute = np.abs(ours - exported)
     relative = np.divide(absolute, np.abs(ours), out=np.where(absolute == 0, 0.0, np.inf), where=ours != 0)
@@ -145,7 +143,7 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
     if not relative[worst] <= TOLERANCE:
         raise UserError(
             f"{served.path}: scores differ from the run's by up to {relative[worst]:.2g} relative, more than {TOLERANCE:g} "
-            f"(image {test.names[worst]}: {exported[worst]:.9g}, in the run {ours[worst]:.9g}); export the run anew"
+            f"(image {test.names[worst]}: {exported[worst]:.9g}, in the run {ours[worst]:.9g}); export the run again"
         )
     return (
         f"{len(test)} test images: scores differ by at most {absolute.max():.2g}, relative {relative[worst]:.2g}; "
@@ -162,6 +160,8 @@ def _auroc(labels: np.ndarray, scores: np.ndarray) -> str:
     known = labels >= 0
     if len(set(labels[known].tolist())) < 2:
         return "not defined, as the test images are not of both kinds"
+    from sklearn.metrics import roc_auc_score  # Not to score with.
+
     return f"{roc_auc_score(labels[known], scores[known]):.6f}"
 
 

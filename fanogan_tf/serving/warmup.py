@@ -1,6 +1,7 @@
 """Requests that TensorFlow Serving plays to a new version before it takes real ones, so that the first of those is not slow."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,17 @@ FILE = "tf_serving_warmup_requests"
 _BATCHES = (1, 8)
 
 
-def write(path: Path, image_shape: tuple[int, int, int]) -> None:
-    """Writes a TFRecord file of PredictionLog messages: images of noise (H, W, 1), as pixels and as PNG."""
+def write(path: Path, image_shape: tuple[int, int, int], inputs: Sequence[str]) -> None:
+    """Writes a TFRecord file of PredictionLog messages: noise (H, W, 1) for each of `inputs`, as pixels and as PNG."""
     noise = np.random.default_rng(0).integers(0, 256, (max(_BATCHES), *image_shape), np.uint8)
     requests = []
     for count in _BATCHES:
-        requests.append(("serving_default", "image", noise[:count].astype(np.float32)))
-        requests.append(("serving_bytes", "image_bytes", np.array([_png(image) for image in noise[:count]], object)))
+        pixels, contents = noise[:count].astype(np.float32), np.array([_png(image) for image in noise[:count]], object)
+        requests.append(("serving_default", dict.fromkeys(inputs, pixels)))
+        requests.append(("serving_bytes", {f"{name}_bytes": contents for name in inputs}))
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature, name, values in requests:
-            writer.write(prediction_log(signature, {name: tf.make_tensor_proto(values)}))
+        for signature, values in requests:
+            writer.write(prediction_log(signature, {name: tf.make_tensor_proto(each) for name, each in values.items()}))
 
 
 def _png(image: np.ndarray) -> bytes:

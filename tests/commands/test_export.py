@@ -86,4 +86,4 @@ def test_a_model_of_another_run(trained, model, tmp_path):
     settings["settings"]["kappa"] = 1.01
     (run / "detector" / "detector.json").write_text(json.dumps(settings))
     line = fail("verify_export", f"--model={model[0]}", f"--run_dir={run}")
-    assert "scores differ" in line and "export the run anew" in line
+    assert "scores differ" in line and "export the run again" in line

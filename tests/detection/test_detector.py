@@ -163,7 +163,7 @@ def test_every_kind_has_a_name_of_its_own():
     def kinds_of(base):
         return {kind for direct in base.__subclasses__() for kind in (direct, *kinds_of(direct))}
 
-    # Those of tests are none of ours.
+    # Those of tests are not ours.
     ours = {kind for kind in kinds_of(Detector) if kind.__module__.startswith("fanogan_tf")}
     assert set(methods.detector_kinds().values()) == ours
 

@@ -142,7 +142,7 @@ def test_clipping_keeps_all_coordinates_in_range():
     found = map_to_latent(generator, to(targets), z0, steps=100, learning_rate=0.2)
     assert np.abs(seen).max() <= 1.0 and np.abs(found.z).max() <= 1.0
     np.testing.assert_array_equal(seen[0], [[1.0, -1.0], [0.5, -0.5]])
-    # Redrawn over the whole range, and anew each time.
+    # Redrawn over the whole range, and again each time.
     assert np.std(seen) > 0.2 and len({z[0, 0] for z in seen}) > 20
     unclipped = map_to_latent(generator, to(targets), z0, steps=100, learning_rate=0.2, clipped=False)
     assert np.abs(unclipped.z).min() > 1.0

@@ -6,6 +6,7 @@ from fanogan_tf.detection.scoring import batch_size_for, score_rows
 
 
 class Brightness:
+    INPUTS = ("image",)
     """A detector whose score is the mean of the image."""
 
     calibration = calibrate(np.arange(1.0, 20.0), "quantile", 0.05)

@@ -40,6 +40,10 @@ class FakeTest:
     def float_images(self, indices) -> np.ndarray:
         return self._images[indices]
 
+    def inputs(self, indices, names) -> tuple[np.ndarray, ...]:
+        assert tuple(names) == ("image",)
+        return (self._images[indices],)
+
     def batches(self, batch_size: int):
         for i in range(0, len(self), batch_size):
             part = slice(i, i + batch_size)
@@ -53,6 +57,7 @@ class FakeTest:
 class FakeDetector:
     """Principal components of the normal images in place of encoder and generator."""
 
+    INPUTS = ("image",)
     RESTORES = can_generate = True
 
     def __init__(self, test: FakeTest, latent_dim: int = 4) -> None:

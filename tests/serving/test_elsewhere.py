@@ -70,8 +70,8 @@ def test_a_predict_request_fits_the_signature(served, images):
     received = predict_pb2.PredictRequest.FromString(request.SerializeToString())
     signature = received.model_spec.signature_name
     inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in received.inputs.items()}
-    assert inputs.keys() == {served.inputs[signature].name}
-    assert all(served.inputs[signature].is_compatible_with(tensor) for tensor in inputs.values())
+    assert inputs.keys() == served.inputs[signature].keys()
+    assert all(served.inputs[signature][name].is_compatible_with(tensor) for name, tensor in inputs.items())
     response = predict_pb2.PredictResponse()
     for name, values in served.run(signature, **inputs).items():
         response.outputs[name].CopyFrom(tf.make_tensor_proto(values))

@@ -32,7 +32,7 @@ def test_none_is_written_over(quick, tmp_path):
 
 
 def test_one_that_another_process_was_quicker_with_stays(quick, tmp_path, monkeypatch):
-    def other_process(path, shape):
+    def other_process(path, shape, inputs):
         path.touch()
         (tmp_path / "1").mkdir(exist_ok=True)
         (tmp_path / "1" / "saved_model.pb").write_text("theirs")
@@ -44,7 +44,7 @@ def test_one_that_another_process_was_quicker_with_stays(quick, tmp_path, monkey
 
 
 def test_appears_only_when_complete(quick, tmp_path, monkeypatch):
-    def fails(path, shape):
+    def fails(path, shape, inputs):
         assert versions(tmp_path) == []
         raise OSError(28, "No space left on device")
 

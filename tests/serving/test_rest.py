@@ -13,8 +13,8 @@ def test_rows_and_columns_with_and_without_the_name(served):
     for payload in forms:
         request = rest.parse(served, payload)
         assert request.signature == "serving_default" and request.in_rows == ("instances" in payload)
-        assert request.values.dtype == np.float32
-        np.testing.assert_array_equal(request.values, [IMAGE])
+        assert request.values["image"].dtype == np.float32
+        np.testing.assert_array_equal(request.values["image"], [IMAGE])
 
 
 def test_encoded_images(served):
@@ -25,12 +25,12 @@ def test_encoded_images(served):
         {"inputs": {"image_bytes": list(map(b64, contents))}},
     ):
         request = rest.parse(served, {**payload, "signature_name": "serving_bytes"})
-        assert request.values.tolist() == contents
+        assert request.values["image_bytes"].tolist() == contents
 
 
 def test_none(served):
-    assert rest.parse(served, {"instances": []}).values.shape == (0, *made.SHAPE)
-    assert rest.parse(served, {"instances": [], "signature_name": "serving_bytes"}).values.shape == (0,)
+    assert rest.parse(served, {"instances": []}).values["image"].shape == (0, *made.SHAPE)
+    assert rest.parse(served, {"instances": [], "signature_name": "serving_bytes"}).values["image_bytes"].shape == (0,)
 
 
 BYTES = {"signature_name": "serving_bytes"}
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_request(served, payload, said):
 )
 def test_what_the_graph_refuses(served, signature, values, said):
     with pytest.raises(rest.BadRequest) as caught:
-        rest.run(served, signature, values)
+        rest.run(served, signature, dict.fromkeys(served.inputs[signature], values))
     assert str(caught.value) == said
 
 
@@ -102,12 +102,12 @@ def test_answers(served):
 
 def test_a_lone_output_goes_without_its_name():
     latent = np.array([[1.0, 2.0], [3.0, 4.0]])
-    in_rows = rest.answer(rest.Request("encode", latent, in_rows=True), {"latent": latent})["predictions"]
+    in_rows = rest.answer(rest.Request("encode", {"latent": latent}, in_rows=True), {"latent": latent})["predictions"]
     np.testing.assert_array_equal(in_rows, latent)
-    assert rest.answer(rest.Request("encode", latent, in_rows=False), {"latent": latent})["outputs"] is latent
+    assert rest.answer(rest.Request("encode", {"latent": latent}, in_rows=False), {"latent": latent})["outputs"] is latent
 
 
 def test_a_row_of_an_encoded_image_is_what_its_pixels_are(served):
     pixels = made.test_set().images[:3]
     contents = np.array([png(image) for image in pixels], object)
-    np.testing.assert_array_equal(rest.run(served, "serving_bytes", contents)["score"], served(pixels)["score"])
+    np.testing.assert_array_equal(rest.run(served, "serving_bytes", {"image_bytes": contents})["score"], served(pixels)["score"])

@@ -36,7 +36,7 @@ def test_one_score_that_is_another(detector, served, factor):
     test = made.test_set().take(range(300))
     with pytest.raises(UserError, match=f"more than 1e-05 \\(image {test.names[123]}: ") as caught:
         saved_model.compare(detector, Changed(served, 123, factor), test, 100)
-    assert "export the run anew" in str(caught.value)
+    assert "export the run again" in str(caught.value)
 
 
 def test_a_difference_within_the_tolerance_is_told(detector, served):

@@ -25,7 +25,7 @@ def test_requests_that_the_model_answers(exported, served):
 
 
 def test_pixels_and_files_are_the_same_images(served, tmp_path):
-    warmup.write(tmp_path / "w", made.SHAPE)
+    warmup.write(tmp_path / "w", made.SHAPE, ("image",))
     pixels, contents = (log.predict_log.request.inputs for log in logs(tmp_path / "w")[2:])
     scores = served(tf.make_ndarray(pixels["image"]))["score"]
     np.testing.assert_array_equal(scores, served.from_bytes(contents["image_bytes"].string_val)["score"])

@@ -163,14 +163,14 @@ def test_other_networks(tmp_path, other):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("mend", ["cut", "empty", "gone"])
-def test_damaged(tmp_path, mend):
+@pytest.mark.parametrize("damage", ["cut", "empty", "gone"])
+def test_damaged(tmp_path, damage):
     Checkpoints(gan(), tmp_path).save()
-    for path in [*tmp_path.glob("step-0.data*"), *(tmp_path.glob("step-0.index") if mend == "empty" else [])]:
+    for path in [*tmp_path.glob("step-0.data*"), *(tmp_path.glob("step-0.index") if damage == "empty" else [])]:
         content = path.read_bytes()
         path.unlink()
-        if mend != "gone":
-            path.write_bytes(content[: len(content) // 2] if mend == "cut" else b"")
+        if damage != "gone":
+            path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"")
     with pytest.raises(UserError, match="step-0: cannot be restored"):
         Checkpoints(gan(), tmp_path).restore()
 

@@ -92,7 +92,7 @@ def test_denoising_touches_the_encoders_input_alone():
     zeros = inputs == 0.0
     assert abs(zeros.mean() - 0.2) < 0.02
     np.testing.assert_array_equal(inputs[~zeros], some.numpy()[~zeros])
-    assert abs(np.mean(zeros != (inputs_2 == 0)) - 2 * 0.2 * 0.8) < 0.03  # Drawn anew in every step.
+    assert abs(np.mean(zeros != (inputs_2 == 0)) - 2 * 0.2 * 0.8) < 0.03  # Drawn again in every step.
     assert zeros.mean((0, 3)).max() < 0.5 and zeros.mean((1, 2, 3)).max() < 0.5  # Single pixels, not images or places.
     restored = model.generator(z, training=False)
     np.testing.assert_allclose(first["izi"], mean_square(some - restored), rtol=1e-4)

@@ -28,7 +28,7 @@ def stop_at(number, model, step):
 
 @pytest.fixture(scope="module", params=[(gan, 6), (encoder_training, 4)], ids=["gan", "encoder"])
 def case(request, tmp_path_factory):
-    """A training of 6 iterations, never stopped: how to make it anew, its batches, its end and its folder."""
+    """A training of 6 iterations, never stopped: how to make it again, its batches, its end and its folder."""
     make, count = request.param
     folder = tmp_path_factory.mktemp("whole")
     model = train(make(), folder, 6, noise(count), {"grey": lambda: GREY}, every=3)

@@ -168,7 +168,7 @@ def _rows_of_images(positions: np.ndarray, detector, test) -> dict[str, np.ndarr
     if not len(positions):
         return {}
     images = test.float_images(positions)
-    measured = detector.measure(images)
+    measured = detector.measure(*test.inputs(positions, detector.INPUTS))
     rows = {"input": images, "reconstruction": measured["reconstruction"], "residual": measured["residual"]}
     if test.masks is not None:
         rows["mask"] = np.asarray(test.masks[positions])

@@ -32,7 +32,7 @@ def walk(labels: np.ndarray, detector, test, seed: int) -> dict[str, np.ndarray]
     real = test.float_images(pairs.ravel())
     steps = real[:0]
     if len(pairs):
-        codes = detector.measure(real)["latent"].reshape(len(pairs), 2, -1)
+        codes = detector.measure(*test.inputs(pairs.ravel(), detector.INPUTS))["latent"].reshape(len(pairs), 2, -1)
         steps = _generate(detector, interpolate(codes[:, 0], codes[:, 1], STEPS).reshape(len(pairs) * STEPS, -1))
     shape = real.shape[1:]
     normal = np.array((labels == metrics.NORMAL).sum() >= 2)
