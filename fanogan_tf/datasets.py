@@ -13,6 +13,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.oct import dataset as oct_dataset
 from fanogan_tf.oct.groups import Volumes
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _at_most(most: int, images: ImageSet, seed: int) -> ImageSet:
     """`most` of the images at random, in their order; all where `most` is 0 or there are no more."""
     if not 0 < most < len(images):
         return images
-    return images.take(np.sort(np.random.default_rng([seed, 4]).permutation(len(images))[:most]))
+    return images.take(np.sort(np.random.default_rng([seed, Stream.AT_MOST]).permutation(len(images))[:most]))
 
 
 def describe(options: Options) -> str:

@@ -16,6 +16,7 @@ from fanogan_tf.evaluation import measured
 from fanogan_tf.evaluation.figures import distributions, image_rows
 from fanogan_tf.evaluation.figures.curves import pixel_roc_overlay, roc_overlay
 from fanogan_tf.evaluation.metrics import ANOMALOUS, NORMAL
+from fanogan_tf.random_streams import Stream
 
 _PER_KIND = 5  # images restored, of normal and of anomalous ones
 
@@ -66,7 +67,7 @@ def _restorations(outcomes: dict[str, Outcome], note: str) -> Figure | None:
 
 def _some(test: ImageSet, seed: int) -> ImageSet:
     """A few normal and a few anomalous images at random."""
-    random = np.random.default_rng([seed, 5])
+    random = np.random.default_rng([seed, Stream.RESTORED_IMAGES])
     kinds_of = (np.flatnonzero(test.labels == label) for label in (NORMAL, ANOMALOUS))
     return test.take(np.concatenate([random.permutation(places)[:_PER_KIND] for places in kinds_of]))
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from fanogan_tf.data.parallel import ordered_map
 from fanogan_tf.data.pixels import to_signed
 from fanogan_tf.errors import UserError
+from fanogan_tf.random_streams import PassStream
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -136,11 +137,11 @@ class ImageSet:
         # One generator per (seed, pass, purpose); a batch seldom needs more than two passes.
         @functools.lru_cache(maxsize=2)
         def order(number: int) -> np.ndarray:
-            return np.random.default_rng([seed, number, 0]).permutation(count)
+            return np.random.default_rng([seed, number, PassStream.ORDER]).permutation(count)
 
         @functools.lru_cache(maxsize=2)
         def mirrored(number: int) -> np.ndarray:
-            return np.random.default_rng([seed, number, 1]).random(count) < 0.5
+            return np.random.default_rng([seed, number, PassStream.MIRRORED]).random(count) < 0.5
 
         def gather(batch_number: np.int64) -> list[np.ndarray]:
             first = int(batch_number) * batch_size

@@ -19,6 +19,7 @@ from fanogan_tf.data.image_set import ImageSet, Splits, hold_out
 from fanogan_tf.data.pixels import parse_image_size, resize
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import Stream
 
 _TEST_FRACTION = 0.3
 _KERAS = {"mnist": keras.datasets.mnist, "fashion_mnist": keras.datasets.fashion_mnist}
@@ -111,7 +112,7 @@ def digit_splits(options: Options) -> Splits:
     normal = normal_classes(options, CLASS_NAMES["digits"], np.unique(classes))
 
     normals = np.flatnonzero(np.isin(classes, normal))
-    kept, tested = hold_out(len(normals), _TEST_FRACTION, [options.split_seed, 1])
+    kept, tested = hold_out(len(normals), _TEST_FRACTION, [options.split_seed, Stream.TEST_SPLIT])
     train, validation = hold_out(len(kept), options.validation_fraction, options.split_seed)
     test = np.sort(np.concatenate([normals[tested], np.flatnonzero(~np.isin(classes, normal))]))
 

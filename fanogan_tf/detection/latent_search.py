@@ -9,6 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from fanogan_tf.networks.latent import key
+from fanogan_tf.random_streams import SearchDraw
 
 # Adam's (Kingma and Ba 2014, algorithm 1).
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
@@ -28,7 +29,7 @@ class Mapped(NamedTuple):
 
 def random_start(count: tf.Tensor, latent_dim: int, seed: int) -> tf.Tensor:
     """One z ~ U[-1, 1], the same for every image: (count, latent_dim). A start of its own would make a score a roll of dice."""
-    z = tf.random.stateless_uniform([latent_dim], key(seed, 0), -1.0, 1.0)
+    z = tf.random.stateless_uniform([latent_dim], key(seed, SearchDraw.START), -1.0, 1.0)
     return tf.broadcast_to(z, [count, latent_dim])
 
 
@@ -87,7 +88,7 @@ def map_to_latent(
         size = tf.sqrt(square / (1.0 - BETA_2**number)) + EPSILON
         moved = z - learning_rate * direction / size
         if clipped:
-            redrawn = tf.random.stateless_uniform(tf.shape(z)[1:], key(seed, 1, step), -1.0, 1.0)
+            redrawn = tf.random.stateless_uniform(tf.shape(z)[1:], key(seed, SearchDraw.REDRAWN, step), -1.0, 1.0)
             outside = tf.abs(moved) > 1.0
             moved = tf.where(outside, redrawn, moved)
             mean = tf.where(outside, 0.0, mean)

@@ -10,6 +10,7 @@ from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.pixels import to_grey
 from fanogan_tf.errors import UserError
+from fanogan_tf.random_streams import Stream
 
 REAL, GENERATED = "real", "generated"
 COLUMNS = 10
@@ -34,7 +35,7 @@ def images(detector, normal: ImageSet, count: int, seed: int) -> tuple[np.ndarra
         raise UserError(
             f"--images_per_kind={count}: only {len(normal)} normal images were held out from training; take at most that many"
         )
-    random = np.random.default_rng([seed, 0])
+    random = np.random.default_rng([seed, Stream.SHEET_IMAGES])
     real = normal.float_images(np.sort(random.choice(len(normal), count, replace=False)))
     shape = (count, detector.latent_dim)
     z = random.uniform(-1.0, 1.0, shape) if detector.spec.prior == "uniform" else random.standard_normal(shape)
@@ -58,7 +59,7 @@ def sheet(real: np.ndarray, generated: np.ndarray, seed: int, note: str = "") ->
     grey = to_grey(np.concatenate([real, generated]))[..., 0]
     kinds = [REAL] * len(real) + [GENERATED] * len(generated)
     # Not the stream that drew the images: an order that follows from their choice might be guessed.
-    order = np.random.default_rng([seed, 1]).permutation(len(grey))
+    order = np.random.default_rng([seed, Stream.SHEET_ORDER]).permutation(len(grey))
     factor = max(1, round(_LEAST_SIDE / max(grey.shape[1:])))
     height, width = factor * grey.shape[1], factor * grey.shape[2]
     step_down, step_right = _NUMBER_HEIGHT + height + _GAP, width + _GAP

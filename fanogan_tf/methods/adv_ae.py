@@ -19,6 +19,7 @@ from fanogan_tf.methods.joint import JointMethod
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import GanDraw
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses
 from fanogan_tf.training.gan import turns_of_critic, update_critic
@@ -57,7 +58,7 @@ class AdversarialAutoencoderTraining(AutoencoderTraining):
 
     def _update_critic(self, real, turn):
         fake = self.restore(real, turn, 0)
-        seed = key(self.seed, self.step, turn, 1)
+        seed = key(self.seed, self.step, turn, GanDraw.MIXTURE)
         return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
 
     def _update_autoencoder(self, images):

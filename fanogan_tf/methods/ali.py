@@ -20,6 +20,7 @@ from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.resnet import Body
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import PairDraw
 from fanogan_tf.training import losses, monitoring
 from fanogan_tf.training.monitoring import Sheet
 from fanogan_tf.training.optimization import descend, loss_scaled
@@ -109,9 +110,9 @@ class Ali(keras.Model):
         return self.pair_discriminator(self.generator(z, training=False), z)[0]
 
     def train_step(self, images):
-        z = latent.draw(self.prior, [tf.shape(images)[0], self.latent_dim], key(self.seed, self.step, 0))
+        z = latent.draw(self.prior, [tf.shape(images)[0], self.latent_dim], key(self.seed, self.step, PairDraw.LATENT))
         with tf.GradientTape() as joint_tape, tf.GradientTape() as discriminator_tape:
-            codes = self.encoder(images, training=True, seed=key(self.seed, self.step, 1))
+            codes = self.encoder(images, training=True, seed=key(self.seed, self.step, PairDraw.CODE))
             fake = self.generator(z, training=True)
             # Both kinds in one pass: the discriminator normalises each pair by itself, so neighbours change nothing.
             logits, _ = self.pair_discriminator(tf.concat([images, fake], axis=0), tf.concat([codes, z], axis=0))

@@ -9,6 +9,7 @@ from fanogan_tf.detection.scoring import batch_size_for
 from fanogan_tf.methods.gan_phase import GanMethod
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import Stream
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.gan import Dcgan, WganGp
 
@@ -46,7 +47,7 @@ class Critic(GanMethod):
 
 def chosen(images: ImageSet, seed: int, most: int = MEAN_OVER) -> np.ndarray:
     """Indices, sorted, of `most` images at random; of all where there are fewer."""
-    return np.sort(np.random.default_rng([seed, 2]).permutation(len(images))[:most])
+    return np.sort(np.random.default_rng([seed, Stream.CRITIC_MEAN]).permutation(len(images))[:most])
 
 
 def critic_values(spec, critic, images: ImageSet, indices: np.ndarray, batch_size: int) -> np.ndarray:

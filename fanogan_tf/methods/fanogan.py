@@ -14,6 +14,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.methods.gan_phase import GanMethod, gan_step
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, monitoring
 from fanogan_tf.training.checkpointing import checkpoints_in, saved_seconds, saved_step
@@ -129,7 +130,9 @@ def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, opt
     images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
     run_phase(
         training,
-        lambda start: splits.train.training_batches(options.batch_size, 2 * options.seed + 1, start, options.random_flip),
+        lambda start: splits.train.training_batches(
+            options.batch_size, image_order(options.seed, of_encoder=True), start, options.random_flip
+        ),
         Schedule.of(options, options.encoder_iterations),
         name="encoder",
         folder=run.encoder,

@@ -13,6 +13,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.methods.base import Method, calibrate_and_save, check_held_out, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import Stream
 from fanogan_tf.run_directory import RunDirectory
 
 _FILE = "fitted.npz"
@@ -68,7 +69,7 @@ def flat_images(images: ImageSet, most: int, seed: int, random_flip: bool = Fals
 
     `random_flip`: each is mirrored left-right with probability 1/2, as in training.
     """
-    random = np.random.default_rng([seed, 3])
+    random = np.random.default_rng([seed, Stream.FITTED_IMAGES])
     some = images.float_images(np.sort(random.permutation(len(images))[:most]))
     if random_flip:
         flip = random.random(len(some)) < 0.5

@@ -25,6 +25,7 @@ from fanogan_tf.methods.base import (
 )
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import monitoring
 from fanogan_tf.training.checkpointing import Checkpoints, checkpoints_in, saved_seconds, saved_step
@@ -109,7 +110,7 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
     run_phase(
         gan,
         lambda start: splits.train.training_batches(
-            gan.n_critic * options.batch_size, 2 * options.seed, start, options.random_flip
+            gan.n_critic * options.batch_size, image_order(options.seed), start, options.random_flip
         ),
         Schedule.of(options, options.iterations),
         name="GAN",

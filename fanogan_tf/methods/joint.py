@@ -9,6 +9,7 @@ from fanogan_tf.detection.detector import Detector
 from fanogan_tf.methods.base import Method, calibrate_and_save, check_images, network_spec
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import monitoring
 from fanogan_tf.training.checkpointing import checkpoints_in, saved_seconds
@@ -66,7 +67,9 @@ class JointMethod(Method):
         images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
         run_phase(
             training,
-            lambda start: splits.train.training_batches(turns * options.batch_size, 2 * options.seed, start, options.random_flip),
+            lambda start: splits.train.training_batches(
+                turns * options.batch_size, image_order(options.seed), start, options.random_flip
+            ),
             Schedule.of(options, options.iterations),
             name=phase,
             folder=run.phase(phase),

@@ -6,6 +6,7 @@ import tensorflow as tf
 from fanogan_tf.distributed import replicas
 from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
+from fanogan_tf.random_streams import EncoderDraw
 from fanogan_tf.training import losses
 from fanogan_tf.training.optimization import descend, loss_scaled
 
@@ -68,16 +69,18 @@ class EncoderTraining(keras.Model):
         """The loss terms in use, each a mean over the batch."""
         terms = {}
         if "izi" in self.term_weights:
-            z = self.encoder(self._noisy(images), training=True, seed=key(self.seed, self.step, 0))
+            z = self.encoder(self._noisy(images), training=True, seed=key(self.seed, self.step, EncoderDraw.CODE))
             restored = self.generator(z, training=False)
             terms["izi"] = tf.reduce_mean(losses.mean_square(images - restored))
         if "feature" in self.term_weights:
             difference = self.critic(images)[1] - self.critic(restored)[1]
             terms["feature"] = tf.reduce_mean(losses.mean_square(difference))
         if "ziz" in self.term_weights:
-            z = latent.draw(self.prior, [tf.shape(images)[0], self.latent_dim], key(self.seed, self.step, 1))
+            z = latent.draw(self.prior, [tf.shape(images)[0], self.latent_dim], key(self.seed, self.step, EncoderDraw.LATENT))
             generated = self.generator(z, training=False)
-            recovered = self.encoder(self._noisy(generated), training=True, seed=key(self.seed, self.step, 2))
+            recovered = self.encoder(
+                self._noisy(generated), training=True, seed=key(self.seed, self.step, EncoderDraw.RECOVERED_CODE)
+            )
             terms["ziz"] = tf.reduce_mean(losses.mean_square(z - recovered))
         return terms
 
@@ -86,5 +89,5 @@ class EncoderTraining(keras.Model):
         if not self.denoise:
             return images
         shape = [tf.shape(images)[0], *images.shape[1:]]
-        drawn = replicas.drawn(tf.random.stateless_uniform, shape, key(self.seed, self.step, 3))
+        drawn = replicas.drawn(tf.random.stateless_uniform, shape, key(self.seed, self.step, EncoderDraw.DROPPED_PIXELS))
         return tf.where(drawn >= DENOISING_SHARE, images, 0.0)

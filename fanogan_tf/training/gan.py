@@ -13,6 +13,7 @@ import tensorflow as tf
 from fanogan_tf.distributed import replicas
 from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
+from fanogan_tf.random_streams import GanDraw
 from fanogan_tf.training import losses
 from fanogan_tf.training.optimization import descend, loss_scaled
 
@@ -142,12 +143,12 @@ class WganGp(GanTraining):
         self.penalty_weight = penalty_weight
 
     def _update_critic(self, real, step, turn):
-        fake = self.generator(self.latent(tf.shape(real)[0], step, turn, 0), training=True)
-        seed = key(self.seed, step, turn, 1)
+        fake = self.generator(self.latent(tf.shape(real)[0], step, turn, GanDraw.LATENT), training=True)
+        seed = key(self.seed, step, turn, GanDraw.MIXTURE)
         return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
 
     def _update_generator(self, batch, step):
-        z = self.latent(batch, step, self.n_critic, 0)
+        z = self.latent(batch, step, self.n_critic, GanDraw.LATENT)
         with tf.GradientTape() as tape:
             values, _ = self.critic(self.generator(z, training=True))
             loss = losses.generator_loss(values)

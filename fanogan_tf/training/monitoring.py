@@ -15,6 +15,7 @@ from fanogan_tf.data import pixels as sheet_files
 from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import value_of
+from fanogan_tf.random_streams import SampleDraw
 from fanogan_tf.training.optimization import loss_scalers
 
 # Draws a uint8 (H, W) sheet from the networks as they are.
@@ -70,13 +71,13 @@ _STEPS = 10
 
 def generated(generator: keras.Model, latent_dim: int, seed: int, prior: str = "normal") -> Sheet:
     """64 generated images, of the same z every time; `prior`: see `latent.draw`."""
-    z = latent.draw(prior, (64, latent_dim), key(seed, 0))
+    z = latent.draw(prior, (64, latent_dim), key(seed, SampleDraw.SAMPLES))
     return lambda: pixels.tile(generator(z, training=False).numpy(), columns=8)
 
 
 def interpolated(generator: keras.Model, latent_dim: int, seed: int, prior: str = "normal") -> Sheet:
     """Eight rows, each from one random z straight to another (f-AnoGAN, figure 5, upper half)."""
-    ends = latent.draw(prior, (2, 8, latent_dim), key(seed, 1))
+    ends = latent.draw(prior, (2, 8, latent_dim), key(seed, SampleDraw.LINE_ENDS))
 
     def draw() -> np.ndarray:
         images = generator(between(ends[0], ends[1]), training=False)
