@@ -3,6 +3,7 @@
 Nothing heavy is imported here, nor by a command before it has read its flags: help and mistakes are answered at once.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def main(*arguments: str) -> None:
     """Runs `fanogan ARGUMENTS ...` with the process's own behind them, and exits: 0, or 1 with one line on stderr."""
     name, *rest = (*arguments, *sys.argv[1:]) or ("--help",)
     if name in ("-h", "--help", "help"):
-        print(command_help.overview(COMMANDS, flagfiles()))
+        _show(command_help.overview(COMMANDS, flagfiles()))
     elif name == "--version":
         print(f"fanogan_tf {fanogan_tf.__version__}")
     elif name.replace("-", "_") in COMMANDS:
@@ -52,7 +53,7 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
     own = [flag for flag in values if flag not in before]
     options_module.define_flags()
     if {"-h", "--help"}.intersection(arguments):
-        print(command_help.of_command(command, own))
+        _show(command_help.of_command(command, own))
         return
     try:
         remaining = values([f"fanogan {name}", *map(_with_path, arguments)], known_only=bool(command.foreign))[1:]
@@ -98,6 +99,14 @@ def _with_path(argument: str) -> str:
     if name not in known:
         raise UserError(f"--flagfile={name}: no such file; give a path, or one of those that come along: {', '.join(known)}")
     return f"{flag}={known[name]}"
+
+
+def _show(text: str) -> None:
+    """Prints help, of which `| head` may take as much as it likes."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> None:

@@ -1,7 +1,4 @@
-"""The one exception that reaches a user.
-
-Libraries that come with an extra, and what to say where they are missing.
-"""
+"""The one exception that reaches a user, and the libraries whose absence it tells."""
 
 from pathlib import Path
 
@@ -10,9 +7,9 @@ class UserError(Exception):
     """Bad input. Its message is one line that names the file or flag and the remedy; commands print it and exit with 1."""
 
 
-def require(module: str, path: Path) -> None:
-    """Raises UserError if the optional library `module`, which reads `path`, is not installed."""
-    need(module, "oct", f"{path}: reading it")
+def require(module: str, path: Path, extra: str) -> None:
+    """Raises UserError if the library `module`, which comes with `extra` and reads `path`, is not installed."""
+    need(module, extra, f"{path}: reading it")
 
 
 def need(module: str, extra: str, what: str) -> None:

@@ -18,7 +18,7 @@ def overview(commands: Mapping[str, Command], flagfiles: Iterable[str]) -> str:
     width = max(map(len, commands))
     lines = [_wrapped(_ABOUT), ""]
     for name, command in commands.items():
-        lines.append(f"  fanogan {name:<{width}}  {command.help.partition(': fanogan')[0]}")
+        lines.append(f"  fanogan {name:<{width}}  {command.help.splitlines()[0].removesuffix('.')}")
     lines += ["", "fanogan COMMAND --help explains a command and its flags."]
     lines.append(_wrapped(f"Flagfiles that come along: {', '.join(flagfiles)}."))
     return "\n".join(lines)

@@ -13,7 +13,9 @@ from fanogan_tf.run_directory import RunDirectory
 
 
 def score(options: Options, given: frozenset[str]) -> None:
-    """Scores images with a trained run: fanogan score --run_dir=runs/digits [--images=PATH ...] [--output=CSV] [--maps=DIR]
+    """Scores images with a trained run.
+
+    fanogan score --run_dir=runs/digits [--images=PATH ...] [--output=CSV] [--maps=DIR]
 
     Or with an exported model, without its run: fanogan score --saved_model=models/digits --images=PATH ... --output=CSV
     """
@@ -56,7 +58,10 @@ def _check_without_run(values: flags.FlagValues) -> None:
 
 
 def evaluate(options: Options, given: frozenset[str]) -> None:
-    """Writes the report of a scored run: fanogan evaluate --run_dir=runs/digits"""
+    """Writes the report of a scored run.
+
+    fanogan evaluate --run_dir=runs/digits
+    """
     run = RunDirectory(flags.FLAGS.run_dir)
     options = run.options(options, given)
     with starting():
@@ -69,7 +74,10 @@ def _evaluate_flags() -> None:
 
 
 def visual_turing(options: Options, given: frozenset[str]) -> None:
-    """Mixes real and generated images on a sheet for an expert to tell apart: fanogan visual_turing --run_dir=R --output=DIR"""
+    """Mixes real and generated images on a sheet for an expert to tell apart.
+
+    fanogan visual_turing --run_dir=R --output=DIR
+    """
     values = flags.FLAGS
     run = RunDirectory(values.run_dir)
     if not values.output:
@@ -87,7 +95,9 @@ def _visual_turing_flags() -> None:
 
 
 def score_archive(options: Options, given: frozenset[str]) -> None:
-    """Scores archives with an exported model on Apache Beam: fanogan score_archive --saved_model=DIR --images=PATH --output=DIR
+    """Scores archives with an exported model on Apache Beam.
+
+    fanogan score_archive --saved_model=DIR --images=PATH --output=DIR
 
     Flags that are none of these go to Beam: --runner=FlinkRunner, --direct_num_workers=2, ...
     """

@@ -11,7 +11,10 @@ from fanogan_tf.run_directory import RunDirectory
 
 
 def export(options: Options, given: frozenset[str]) -> None:
-    """Exports a trained run for TensorFlow Serving: fanogan export --run_dir=runs/digits --output=models/digits [--version=N]"""
+    """Exports a trained run for TensorFlow Serving.
+
+    fanogan export --run_dir=runs/digits --output=models/digits [--version=N]
+    """
     values = flags.FLAGS
     run = RunDirectory(values.run_dir)
     if not values.output:
@@ -30,7 +33,10 @@ def _export_flags() -> None:
 
 
 def verify_export(options: Options, given: frozenset[str]) -> None:
-    """Checks that an exported model gives the run's scores: fanogan verify_export --model=models/digits --run_dir=runs/digits"""
+    """Checks that an exported model gives the run's scores.
+
+    fanogan verify_export --model=models/digits --run_dir=runs/digits
+    """
     values = flags.FLAGS
     run = RunDirectory(values.run_dir)
     if not values.model:
@@ -47,7 +53,10 @@ def _verify_export_flags() -> None:
 
 
 def serve(options: Options, given: frozenset[str]) -> None:
-    """Serves an exported model over HTTP, for trials and small machines: fanogan serve --model=models/digits --port=8501"""
+    """Serves an exported model over HTTP, for trials and small machines.
+
+    fanogan serve --model=models/digits --port=8501
+    """
     values = flags.FLAGS
     if not values.model:
         raise UserError("--model: say which exported model is served, as in --model=models/first")

@@ -13,7 +13,10 @@ _RUN_DIR = "Where the run is kept. Run again with the same one, it goes on where
 
 
 def run(options: Options, given: frozenset[str]) -> None:
-    """Trains, scores and reports in a row: fanogan run --flagfile=digits --run_dir=runs/digits"""
+    """Trains, scores and reports in a row.
+
+    fanogan run --flagfile=digits --run_dir=runs/digits
+    """
     run = RunDirectory(flags.FLAGS.run_dir)
     with run.locked():
         options = run.begin(options, given, flags.FLAGS.overwrite)
@@ -33,7 +36,10 @@ def _run_flags() -> None:
 
 
 def train(options: Options, given: frozenset[str]) -> None:
-    """Trains a method on normal images: fanogan train --flagfile=digits --run_dir=runs/digits"""
+    """Trains a method on normal images.
+
+    fanogan train --flagfile=digits --run_dir=runs/digits
+    """
     run, phase, overwrite = RunDirectory(flags.FLAGS.run_dir), flags.FLAGS.phase, flags.FLAGS.overwrite
     with run.locked():
         method = options.method if overwrite or "method" in given else run.kept_options().method
@@ -63,7 +69,9 @@ def _note_what_means_nothing(options: Options, given: frozenset[str]) -> None:
 
 
 def reproduce(options: Options, given: frozenset[str]) -> None:
-    """Trains what is missing and writes the papers' tables: fanogan reproduce --flagfile=mnist --run_dir=runs/tables
+    """Trains what is missing and writes the papers' tables.
+
+    fanogan reproduce --flagfile=mnist --run_dir=runs/tables
 
     --normal_class=all, or 0,1,5,8, takes the classes in turn; --anomalous_class=all is the opposite protocol.
     """

@@ -44,7 +44,7 @@ def read_image_dicom(path: Path) -> np.ndarray:
 
 def open_dicom(path: Path):
     """The dataset, if it has pixels that can be decoded here."""
-    require("pydicom", path)
+    require("pydicom", path, "dicom")
     import pydicom
     from pydicom.errors import InvalidDicomError
 

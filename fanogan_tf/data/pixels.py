@@ -71,7 +71,7 @@ def to_signed(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
 
 
 def to_grey(images: np.ndarray) -> np.ndarray:
-    """float images in [-1, 1] as uint8 in [0, 255], clipped and rounded."""
+    """Float images in [-1, 1] as uint8 in [0, 255], clipped and rounded."""
     return np.round(np.clip((np.asarray(images, np.float32) + 1.0) * 127.5, 0.0, 255.0)).astype(np.uint8)
 
 

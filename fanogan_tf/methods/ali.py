@@ -52,12 +52,12 @@ class PairDiscriminator(keras.Model):
 
 
 def discriminator_loss(encoded: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
-    """mean -log D(x, E(x)) + mean -log(1 - D(G(z), z)), of logits (B,); 2 log 2 while D knows nothing."""
+    """Mean -log D(x, E(x)) + mean -log(1 - D(G(z), z)), of logits (B,); 2 log 2 while D knows nothing."""
     return losses.discriminator_loss(encoded, generated)
 
 
 def encoder_generator_loss(encoded: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
-    """mean -log(1 - D(x, E(x))) + mean -log D(G(z), z): the discriminator's, with the two kinds taken for each other.
+    """Mean -log(1 - D(x, E(x))) + mean -log D(G(z), z): the discriminator's, with the two kinds taken for each other.
 
     It does not saturate while D tells them easily, as the negative of D's loss would.
     """
@@ -145,7 +145,7 @@ class PairDetector(EncoderDetector):
     NETWORKS = {"encoder": NetworkSpec.encoder, "generator": NetworkSpec.generator, "pair_discriminator": pair_discriminator}
 
     def features(self, images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-        """f of the pairs: (B, n)."""
+        """F of the pairs: (B, n)."""
         return self.pair_discriminator(images, latent)[1]
 
 

@@ -22,7 +22,7 @@ from fanogan_tf.training.losses import against_real
 
 
 def sum_of_differences(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """sum |one - other| per image: (B, ...) -> (B,)."""
+    """Sum |one - other| per image: (B, ...) -> (B,)."""
     return tf.reduce_sum(tf.abs(one - other), axis=list(range(1, one.shape.rank)))
 
 

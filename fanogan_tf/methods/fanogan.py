@@ -53,7 +53,7 @@ class EncoderDetector(Detector):
         }
 
     def features(self, images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-        """f of images that have, or were restored from, the codes `latent`: (B, n)."""
+        """F of images that have, or were restored from, the codes `latent`: (B, n)."""
         return self.critic(images)[1]
 
 

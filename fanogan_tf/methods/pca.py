@@ -45,7 +45,7 @@ class PcaDetector(Detector):
     ARRAYS = ("mean", "components")
 
     def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """score = image_residual, reconstruction and residual of `Detector.measure`."""
+        """Score = image_residual, reconstruction and residual of `Detector.measure`."""
         centred = tf.reshape(images, (-1, self.mean.shape[0])) - self.mean
         projected = tf.matmul(tf.matmul(centred, self.components, transpose_b=True), self.components)
         score = mean_square(centred - projected)

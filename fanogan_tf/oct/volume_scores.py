@@ -27,6 +27,7 @@ class Tally:
     highest: float = -float("inf")
 
     def add(self, row: dict) -> None:
+        """Counts the row of a patch."""
         score = float(row["score"])
         self.patches += 1
         self.anomalous += bool(row["anomalous"])

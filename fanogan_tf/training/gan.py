@@ -49,7 +49,7 @@ class GanTraining(keras.Model):
         return self.critic(self.generator(z, training=False))[0]
 
     def latent(self, batch: tf.Tensor, *indices) -> tf.Tensor:
-        """z of the prior, a pure function of seed and `indices`: (batch, latent_dim)."""
+        """Z of the prior, a pure function of seed and `indices`: (batch, latent_dim)."""
         return latent.draw(self.prior, [batch, self.latent_dim], key(self.seed, *indices))
 
 

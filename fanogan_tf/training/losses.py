@@ -16,13 +16,13 @@ def mean_square(difference: tf.Tensor) -> tf.Tensor:
 
 
 def interpolated(real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """x + a (G(z) - x) with one a ~ U[0, 1] per image: (B, H, W, C)."""
+    """X + a (G(z) - x) with one a ~ U[0, 1] per image: (B, H, W, C)."""
     alpha = replicas.drawn(tf.random.stateless_uniform, [tf.shape(real)[0], 1, 1, 1], seed, dtype=real.dtype)
     return real + alpha * (fake - real)
 
 
 def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, scale: float = 1.0) -> tf.Tensor:
-    """mean over images of (||grad_x D(x)||_2 - 1)^2, the norm over all pixels of an image (Gulrajani et al. 2017, eq. 3).
+    """Mean over images of (||grad_x D(x)||_2 - 1)^2, the norm over all pixels of an image (Gulrajani et al. 2017, eq. 3).
 
     Args:
       critic: (B, H, W, C) -> (B,).
@@ -40,7 +40,7 @@ def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor
 
 
 def critic_loss(real: tf.Tensor, fake: tf.Tensor, penalty: tf.Tensor, weight: float) -> tf.Tensor:
-    """mean D(G(z)) - mean D(x) + weight * penalty. Negative while the critic tells real from generated."""
+    """Mean D(G(z)) - mean D(x) + weight * penalty. Negative while the critic tells real from generated."""
     return tf.reduce_mean(fake) - tf.reduce_mean(real) + weight * penalty
 
 
@@ -74,7 +74,7 @@ def against_fake(logits: tf.Tensor) -> tf.Tensor:
 
 
 def discriminator_loss(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """mean -log D(x) + mean -log(1 - D(G(z))), of logits (B,); 2 log 2 while D knows nothing."""
+    """Mean -log D(x) + mean -log(1 - D(G(z))), of logits (B,); 2 log 2 while D knows nothing."""
     return tf.reduce_mean(against_real(real)) + tf.reduce_mean(against_fake(fake))
 
 

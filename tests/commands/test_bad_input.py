@@ -4,31 +4,20 @@ import pytest
 
 from tests.helpers.commands import TINY, fail, succeed
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--method=fanogen"], ["method", "fanogan"]),
-        (["--dataset=cifar"], ["dataset", "digits", "folder"]),
-        (["--iterations=ten"], ["iterations"]),
-        (["--flagfile=flags/none.flags"], ["flags/none.flags"]),
+
+def test_training_with_bad_flags(tmp_path):
+    for arguments, said in (
         (["--image_size=30"], ["--image_size", "30x30", "28x28"]),
         (["--normal_class=11"], ["normal_class", "11"]),
         (["--dataset=folder"], ["--data_path"]),
         (["--dataset=mnist", "--data_path=/nowhere/mnist.npz"], ["/nowhere/mnist.npz"]),
         (["--phase=encoder"], ["--phase=encoder", "--phase=gan"]),
-        (["--phase=autoencoder"], ["--phase=autoencoder", "--method=fanogan", "gan, encoder"]),
-        (["--phase=decoder"], ["phase", "gan", "encoder", "autoencoder", "ali", "all"]),
-        (["stray"], ["stray"]),
-    ],
-)
-def test_training_with_bad_flags(tmp_path, arguments, said):
-    line = fail("train", *TINY, f"--run_dir={tmp_path / 'r'}", *arguments)
-    assert all(word in line for word in said), line
-
-
-def test_no_run_dir():
-    assert "--run_dir" in fail("train", *TINY)
+        (["--phase=decoder"], ["--phase=decoder", "--method=fanogan", "gan, encoder"]),
+    ):
+        line = fail("train", *TINY, f"--run_dir={tmp_path / 'r'}", *arguments)
+        assert all(word in line for word in said), line
 
 
 def test_a_directory_that_is_no_run_is_left_alone(tmp_path):

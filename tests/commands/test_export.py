@@ -8,6 +8,8 @@ from PIL import Image
 
 from tests.helpers.commands import fail, succeed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(trained, tmp_path_factory):

@@ -18,6 +18,8 @@ from fanogan_tf.run_directory import RunDirectory
 from tests.helpers.commands import fail, run, succeed
 from tests.helpers.oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
 
+pytestmark = pytest.mark.slow
+
 SPACING = (0.123, 0.00387, 0.02266)
 SMALL = PhantomSettings(bscans=3, height=320, width=128, spacing=SPACING, averaging=9)
 ILL = PhantomSettings(3, 320, 128, SPACING, 9, lesions=(INTRARETINAL_FLUID, SUBRETINAL_FLUID))

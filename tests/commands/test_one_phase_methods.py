@@ -1,5 +1,9 @@
+import pytest
+
 from fanogan_tf import methods
 from tests.helpers.commands import TINY, fail, succeed
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_phase_that_is_the_last_calibrates(tmp_path):

@@ -1,4 +1,8 @@
+import pytest
+
 from tests.helpers.commands import TINY, fail, succeed
+
+pytestmark = pytest.mark.slow
 
 
 def test_from_nothing_to_tables_and_tables_alone(tmp_path):

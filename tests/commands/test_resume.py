@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tests.helpers.commands import TINY, run, start, succeed
 
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = (
     *TINY,
     "--deterministic",

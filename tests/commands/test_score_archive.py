@@ -1,9 +1,13 @@
 import subprocess
 import sys
 
+import pytest
+
 from fanogan_tf.options import Options
 from tests.helpers.archived import exported, write_images
 from tests.helpers.commands import ROOT, succeed
+
+pytestmark = pytest.mark.slow
 
 WITHOUT = """
 import sys

@@ -12,6 +12,8 @@ import pytest
 from fanogan_tf.detection import score_table
 from tests.helpers.commands import ROOT, TINY, fail, succeed
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_devices_end_with_the_scores_of_one(trained, tmp_path):
     """With the same GAN: two runs of one differ in what batch normalisation cancels (see test_distribution.py)."""

@@ -1,4 +1,8 @@
+import pytest
+
 from tests.helpers.commands import fail, succeed
+
+pytestmark = pytest.mark.slow
 
 
 def test_sheet_and_key(trained, tmp_path):

@@ -10,6 +10,8 @@ from PIL import Image
 from fanogan_tf.detection import score_table
 from tests.helpers.commands import TINY, fail, run, succeed
 
+pytestmark = pytest.mark.slow
+
 FIGURES = ("roc", "precision_recall", "histogram", "boxplot", "reconstructions", "latent_walk")
 
 

@@ -17,6 +17,8 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.gan import Dcgan, WganGp
 
+pytestmark = pytest.mark.slow
+
 ANOGAN = METHODS["anogan"]
 
 SHAPE = (8, 8, 1)

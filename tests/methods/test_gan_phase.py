@@ -15,6 +15,8 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.checkpointing import saved_step
 
+pytestmark = pytest.mark.slow
+
 TINY = Options(
     normal_class="0",
     dim=2,

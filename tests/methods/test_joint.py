@@ -7,6 +7,8 @@ from fanogan_tf.training.loop import run_phase
 from tests.helpers.joint import adversarial, ali, autoencoder
 from tests.helpers.tiny import SHAPE, assert_same, state
 
+pytestmark = pytest.mark.slow
+
 GRAPH = tf.function(lambda x: tf.sin(x)).get_concrete_function(tf.TensorSpec((None,))).graph
 
 

@@ -21,6 +21,8 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.checkpointing import Checkpoints, saved_step
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (8, 8, 1)
 OPTIONS = Options(
     dim=2,

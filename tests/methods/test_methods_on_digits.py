@@ -11,6 +11,8 @@ from fanogan_tf.methods import METHODS
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
+pytestmark = pytest.mark.slow
+
 DIGITS = Options(
     dataset="digits",
     normal_class="0",

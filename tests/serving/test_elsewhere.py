@@ -12,6 +12,8 @@ from tensorflow_serving.apis import predict_pb2
 from tests.helpers import c_api
 from tests.helpers import served_models as made
 
+pytestmark = pytest.mark.slow
+
 ALONE = """
 import sys
 for name in ("fanogan_tf", "keras", "sklearn", "PIL"):

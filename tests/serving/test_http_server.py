@@ -16,6 +16,8 @@ from tests.helpers import served_models as made
 from tests.helpers.commands import start
 from tests.helpers.served_models import b64, png
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(exported):

@@ -8,6 +8,8 @@ from fanogan_tf.serving import saved_model
 from fanogan_tf.serving.export import export
 from tests.helpers import served_models as made
 
+pytestmark = pytest.mark.slow
+
 ENCODE = {"encoder", "iterative_from_encoder", "autoencoder", "pair", "ganomaly"}
 GENERATE = {"encoder", "iterative", "iterative_from_encoder", "anogan", "anogan_gan_r", "autoencoder", "pair"}
 

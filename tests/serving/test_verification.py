@@ -8,6 +8,8 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.serving import saved_model
 from tests.helpers import served_models as made
 
+pytestmark = pytest.mark.slow
+
 
 class Changed:
     """The model, but for one score."""

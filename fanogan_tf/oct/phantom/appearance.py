@@ -35,8 +35,15 @@ _GRAIN = (4, 6)  # The choroid's texture is drawn on a grid coarser by this much
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Look:
-    """What differs from eye to eye. greys (layers,); gain (layers, B, W) slow variation; choroid (B, h, w) texture and its
-    fading length in um; half (B, W) um: half height of a vessel, 0 beside vessels; shadow (B, W): share of light below it.
+    """What differs from eye to eye.
+
+    Attributes:
+      greys: (layers,) grey values.
+      gain: (layers, B, W) slow variation.
+      choroid: (B, h, w) texture.
+      fading: length in um over which the choroid fades.
+      half: (B, W) um, half the height of a vessel; 0 beside vessels.
+      shadow: (B, W) share of light below a vessel.
     """
 
     greys: np.ndarray

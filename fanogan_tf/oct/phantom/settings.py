@@ -52,5 +52,5 @@ class PhantomSettings:
 
     @property
     def volume_spacing(self) -> tuple[float, float, float]:
-        """mm between the (B-scans, rows, columns) of the volume that is made."""
+        """Mm between the (B-scans, rows, columns) of the volume that is made."""
         return (self.spacing[0] * _RASTER / self.bscans, *self.spacing[1:])

@@ -14,7 +14,7 @@ _UNKNOWN = float("nan")
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The visible images directly in `folder` in natural order: scan2.png before scan10.png. (eyepy would take 10 first.)"""
+    """The visible images directly in `folder` in natural order, scan2.png before scan10.png; eyepy would take 10 first."""
     images = [
         path for path in folder.iterdir() if path.suffix.lower() in _IMAGES and not path.name.startswith(".") and path.is_file()
     ]

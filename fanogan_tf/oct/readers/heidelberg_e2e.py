@@ -31,7 +31,7 @@ def read(path: Path, name: str) -> Volume:
     Raises:
       UserError: no `.e2e`, damaged, no raster of parallel B-scans in it, or more than one.
     """
-    require("eyepy", path)
+    require("eyepy", path, "oct")
     from eyepy.io.he import HeE2eReader
 
     try:

@@ -32,7 +32,7 @@ def read(path: Path, name: str) -> Volume:
     Raises:
       UserError: no `.vol`, damaged, or another scan pattern than a raster.
     """
-    require("eyepy", path)
+    require("eyepy", path, "oct")
     from eyepy.core.utils import from_vol_intensity
     from eyepy.io.he.vol_reader import SEG_MAPPING, vol_format
 

@@ -50,7 +50,7 @@ def _array(path: Path) -> np.ndarray:
     if not name.endswith((".npy", ".nii", ".nii.gz")):
         raise UserError(f"{path}: a mask must be a .npy, .nii or .nii.gz file")
     if not name.endswith(".npy"):
-        require("nibabel", path)
+        require("nibabel", path, "oct")
     try:
         if name.endswith(".npy"):
             return np.load(path, allow_pickle=False)

@@ -5,6 +5,8 @@ from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
 from fanogan_tf.oct.surfaces.find import METHODS, find_surfaces
 from fanogan_tf.oct.volume import BOTTOM, DETACHMENT, INTRARETINAL_FLUID, SUBRETINAL_FLUID, TOP
 
+pytestmark = pytest.mark.slow
+
 SPACING = (0.123, 0.00387, 0.0227)
 BOTH = pytest.mark.parametrize("method", sorted(METHODS))
 
