@@ -56,15 +56,15 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
         _show(command_help.of_command(command, own))
         return
     try:
-        remaining = values([f"fanogan {name}", *map(_with_path, arguments)], known_only=bool(command.foreign))[1:]
+        remaining = list(values([f"fanogan {name}", *map(_with_path, arguments)], known_only=bool(command.foreign)))[1:]
         if command.foreign:
             theirs = [argument for argument in remaining if argument.startswith("-")]
-            values[command.foreign].value = [*values[command.foreign].value, *theirs]
+            _extend(command.foreign, theirs)
             remaining = [argument for argument in remaining if not argument.startswith("-")]
         if remaining and not (command.rest and values[command.rest].present):
             raise UserError(f"unexpected argument {remaining[0]!r}; every setting is a --flag=value")
         if remaining:
-            values[command.rest].value = [*values[command.rest].value, *remaining]
+            _extend(command.rest, remaining)
         command.main(*options_module.from_flags())
     except flags.Error as error:
         _fail(" ".join(str(error).split()))
@@ -77,6 +77,12 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
         if tensorflow is None or not isinstance(error, tensorflow.errors.ResourceExhaustedError):
             raise
         _fail(str(error))
+
+
+def _extend(name: str, more: list[str]) -> None:
+    """Adds values to a multi-string flag."""
+    flag = flags.FLAGS[name]
+    flag.value = [*(flag.value or []), *more]
 
 
 def flagfiles() -> dict[str, Path]:

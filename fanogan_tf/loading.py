@@ -21,7 +21,7 @@ def load(path: str | os.PathLike, precision: str = "") -> Detector | ServedDetec
     Raises:
       UserError: neither is there.
     """
-    run = RunDirectory(path)
+    run = RunDirectory(Path(path))
     if run.detector.is_dir():
         return methods.load_detector(run.detector, precision)
     if run.flags.is_file():

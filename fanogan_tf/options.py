@@ -5,6 +5,7 @@ The scripts' absl flags are made from these fields, and `flags.txt` of a run is 
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -298,10 +299,9 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
 def from_flags(values: flags.FlagValues = flags.FLAGS) -> tuple[Options, frozenset[str]]:
     """The options, and the names of those that the user gave (the rest are defaults)."""
     names = [f.name for f in dataclasses.fields(Options)]
-    options = Options(**{name: values[name].value for name in names})
-    given_paths = {name: str(Path(values[name].value).absolute()) for name in PATHS if values[name].value}
-    options = dataclasses.replace(options, **given_paths)
-    return options, frozenset(name for name in names if values[name].present)
+    chosen: dict[str, Any] = {name: values[name].value for name in names}
+    chosen |= {name: str(Path(chosen[name]).absolute()) for name in PATHS if chosen[name]}
+    return Options(**chosen), frozenset(name for name in names if values[name].present)
 
 
 def to_text(options: Options) -> str:

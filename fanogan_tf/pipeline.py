@@ -101,12 +101,14 @@ def _score_named(
     detector: Detector | ServedDetector, options: Options, images: list[Path], cache: Path, output: Path, maps: str
 ) -> int:
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
-    source, groups = DATASETS[options.dataset].open(images, options, cache, detector.image_shape)
+    dataset = DATASETS[options.dataset]
+    source, groups = dataset.open(images, options, cache, detector.image_shape)
     count = _score(detector, options, source, groups, output, maps)
-    if groups and maps:
-        DATASETS[options.dataset].groups.measure(detector, groups, options, output, maps)
-    if getattr(source, "skipped", ()):
-        print(f"skipped {len(source.skipped)} unreadable images: {', '.join(source.skipped[:5])}", file=sys.stderr)
+    if dataset.groups and groups and maps:
+        dataset.groups.measure(detector, groups, options, output, maps)
+    skipped = getattr(source, "skipped", ())
+    if skipped:
+        print(f"skipped {len(skipped)} unreadable images: {', '.join(skipped[:5])}", file=sys.stderr)
     return count
 
 
@@ -128,9 +130,10 @@ def _score(
             save_maps(Path(maps), batch, judged)
 
     rows = scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size), on_batch)
-    if not groups:
+    above = DATASETS[options.dataset].groups
+    if above is None or not groups:
         return score_table.write(output, rows)
-    return DATASETS[options.dataset].groups.write_scores(rows, groups, output)
+    return above.write_scores(rows, groups, output)
 
 
 def evaluate(run: RunDirectory, options: Options) -> str:
@@ -152,8 +155,8 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
     normal = splits.validation
-    if splits.validation_groups:
-        above = DATASETS[options.dataset].groups
+    above = DATASETS[options.dataset].groups
+    if above and splits.validation_groups:
         normal = above.anywhere(splits.validation_groups, normal.image_shape[:2], options)
     real, generated = turing.images(detector, normal, count, options.seed)
     turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))

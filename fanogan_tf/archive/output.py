@@ -77,7 +77,7 @@ class CsvSink(FileBasedSink):
 
 
 class ParquetSink(FileBasedSink):
-    """Parquet shards `PREFIX-00000-of-00009.parquet`. Empty CSV fields are null; bytes that are not UTF-8 become `\\xNN`."""
+    r"""Parquet shards `PREFIX-00000-of-00009.parquet`. Empty CSV fields are null; bytes that are not UTF-8 become `\xNN`."""
 
     def __init__(self, prefix: str, table: Table, **options):
         super().__init__(prefix, BytesCoder(), file_name_suffix=".parquet", **options)

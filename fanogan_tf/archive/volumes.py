@@ -16,11 +16,16 @@ class VolumeRows(beam.PTransform):
 
     def expand(self, rows_and_facts: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         rows, known = rows_and_facts
-        patches = rows | "Volumes of patches" >> beam.Map(
-            lambda row: (json.dumps(_PATCH.fullmatch(json.loads(row["image"]))[1]), row)
-        )
+        patches = rows | "Volumes of patches" >> beam.Map(lambda row: (json.dumps(_volume(json.loads(row["image"]))), row))
         named = known | "Names of volumes" >> beam.Map(lambda row: (row["volume"], row))
         return (patches, named) | beam.Flatten() | beam.CombinePerKey(_OneRow()) | "Rows of volumes" >> beam.Values()
+
+
+def _volume(patch: str) -> str:
+    match = _PATCH.fullmatch(patch)
+    if match is None:
+        raise ValueError(f"{patch}: no patch of a volume")
+    return match[1]
 
 
 class _OneRow(beam.CombineFn):

@@ -62,7 +62,9 @@ def _restorations(outcomes: dict[str, Outcome], note: str) -> Figure | None:
         _title(name): detector.measure(*test.inputs(everything, detector.INPUTS))["reconstruction"]
         for name, detector in detectors.items()
     }
-    return image_rows.restorations(images, test.class_names.tolist(), restored, note, test.masks)
+    return image_rows.restorations(
+        images, test.class_names.tolist(), restored, note, None if test.masks is None else np.asarray(test.masks[everything])
+    )
 
 
 def _some(test: ImageSet, seed: int) -> ImageSet:

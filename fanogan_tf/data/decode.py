@@ -51,8 +51,9 @@ def read_image(path: Path) -> np.ndarray:
         # An open file, not its path: given a path, Pillow maps uncompressed TIFFs and garbles those with an orientation.
         with open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
             # A JPEG may carry a second picture, its preview; pages of a TIFF are images that must not get lost.
-            if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
-                raise ValueError(f"it holds {image.n_frames} pages: save each as a file of its own")
+            pages = getattr(image, "n_frames", 1)
+            if image.format == "TIFF" and pages > 1:
+                raise ValueError(f"it holds {pages} pages: save each as a file of its own")
             return _grey(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise _unreadable(path, "it is no PNG, JPEG, TIFF or BMP") from error

@@ -4,6 +4,7 @@ Part 3 of the DICOM standard is the source: C.11.1 (modality LUT), C.11.2 (VOI L
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def read_image_dicom(path: Path) -> np.ndarray:
         raise refused(path, error) from error
 
 
-def open_dicom(path: Path):
+def open_dicom(path: Path) -> Any:
     """The dataset, if it has pixels that can be decoded here."""
     require("pydicom", path, "dicom")
     import pydicom
@@ -76,7 +77,7 @@ def kind_of(uid: str) -> str:
     return UID(str(uid)).name if uid else "an object of no kind"
 
 
-def _require_decoder(path: Path, syntax) -> None:
+def _require_decoder(path: Path, syntax: Any) -> None:
     from pydicom.pixels import get_decoder
 
     try:
@@ -88,19 +89,19 @@ def _require_decoder(path: Path, syntax) -> None:
         raise refused(path, f"compressed as {syntax.name}: install {packages}")
 
 
-def pixels(path: Path, dataset) -> np.ndarray:
+def pixels(path: Path, dataset: Any) -> np.ndarray:
     """(H, W), (B, H, W) or (H, W, 3) as stored."""
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         raise refused(path, "colours of a palette: a grey image is expected")
-    return dataset.pixel_array
+    return np.asarray(dataset.pixel_array)
 
 
-def frames(dataset) -> int:
+def frames(dataset: Any) -> int:
     """How many images it holds."""
     return int(dataset.get("NumberOfFrames") or 1)
 
 
-def stored_range(dataset) -> tuple[int, int]:
+def stored_range(dataset: Any) -> tuple[int, int]:
     """The least and the largest value that can be stored."""
     bits = int(dataset.BitsStored)
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if int(dataset.PixelRepresentation) else (0, (1 << bits) - 1)
@@ -113,13 +114,13 @@ def _grey_of_colour(path: Path, stored: np.ndarray) -> np.ndarray:
     return channels[..., 1].astype(np.float64)
 
 
-def _shown(dataset, stored: np.ndarray) -> np.ndarray:
+def _shown(dataset: Any, stored: np.ndarray) -> np.ndarray:
     """float64 (H, W): 0 .. 1 between the limits that `read_image_dicom` describes, and beyond them outside of these."""
-    lowest, highest = stored_range(dataset)
+    lowest, highest = map(float, stored_range(dataset))
     values = stored.astype(np.float64)
     if dataset.get("ModalityLUTSequence"):
         values, highest = _look_up(dataset, dataset.ModalityLUTSequence[0], values)
-        lowest = 0
+        lowest = 0.0
     elif dataset.get("RescaleSlope") is not None:
         slope, intercept = float(dataset.RescaleSlope), float(dataset.get("RescaleIntercept") or 0.0)
         values = values * slope + intercept
@@ -146,7 +147,7 @@ def _windowed(values: np.ndarray, centre: float, width: float, function: str) ->
     return np.clip((values - (centre - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0)
 
 
-def _look_up(dataset, table, values: np.ndarray) -> tuple[np.ndarray, float]:
+def _look_up(dataset: Any, table: Any, values: np.ndarray) -> tuple[np.ndarray, float]:
     """Values through a LUT of the standard, and the largest value that the LUT can give."""
     entries, first, bits = (int(part) for part in table.LUTDescriptor)
     data = table.LUTData
@@ -157,6 +158,6 @@ def _look_up(dataset, table, values: np.ndarray) -> tuple[np.ndarray, float]:
     return lut[index], 2.0**bits - 1.0
 
 
-def _first(value) -> float:
+def _first(value: Any) -> float:
     """A window may be given several times, for choice."""
     return float(value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value)

@@ -92,11 +92,13 @@ def load(options: Options, cache_dir: Path) -> Splits:
     if found is None:
         _prepare(entry, splits, cuts)
         found = image_cache.read(entry)
+    if found is None:
+        raise UserError(f"{entry}: cannot be read, although it was just written; check the disk")
     if found.skipped:
         if not options.skip_unreadable:
             raise UserError(found.skipped[0][1])
         _report(found.skipped)
-    return Splits(**found.splits)
+    return Splits(found.splits["train"], found.splits["validation"], found.splits["test"])
 
 
 def _find(options: Options) -> dict[str, list[_File]]:
@@ -148,7 +150,7 @@ def _with_regions(root: Path, splits: dict[str, list[_File]]) -> dict[str, list[
     """
     if not any((root / folder).is_dir() for folder in _REGIONS.values()):
         return splits
-    found = {}
+    found: dict[str, list[_File]] = {}
     for split, files in splits.items():
         folder = root / _REGIONS[split]
         there = {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_images(folder)}
@@ -193,11 +195,11 @@ def _anomalous(root: Path) -> list[_File]:
     found = []
     for path in _images(root, "test_anomalous"):
         relative = path.relative_to(root / "test_anomalous")
-        mask = masks.get(relative.with_suffix(""))
-        if masks and mask is None:
+        marked = masks.get(relative.with_suffix(""))
+        if masks and marked is None:
             raise UserError(f"{path}: no mask; add {root / 'test_masks' / relative}, or remove test_masks")
         class_name = relative.parts[0] if len(relative.parts) > 1 else "anomalous"
-        found.append(_File(path, path.relative_to(root).as_posix(), 1, class_name, mask))
+        found.append(_File(path, path.relative_to(root).as_posix(), 1, class_name, marked))
     return found
 
 
@@ -255,10 +257,10 @@ def _items(file: _File, cut: _Cut) -> list[Item] | UserError:
     if region is not None and not region.any():
         raise UserError(f"{file.region}: an empty region; mark the organ's pixels, or leave its image out")
 
-    if not cut.patches:
+    if not cut.patches or cut.size is None:
         size = cut.size or image.shape
-        small = [None if pixels is None else resize_mask(pixels, size) for pixels in (mask, region)]
-        return [Item(resize(image, size), *small, file.label, file.class_name, file.name, file.group)]
+        small_mask, small_region = (None if pixels is None else resize_mask(pixels, size) for pixels in (mask, region))
+        return [Item(resize(image, size), small_mask, small_region, file.label, file.class_name, file.name, file.group)]
 
     if image.shape[0] < cut.size[0] or image.shape[1] < cut.size[1]:
         wanted = f"{cut.size[0]}x{cut.size[1]}"

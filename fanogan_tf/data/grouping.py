@@ -33,7 +33,8 @@ def group_finder(rule: str, root: Path) -> Callable[[str], str]:
     if kind == "name":
         return _pattern(rest, rule)
     if kind == "csv" and ":" in rest:
-        return _column(*rest.rsplit(":", 1), root, rule)
+        file, _, column = rest.rpartition(":")
+        return _column(file, column, root, rule)
     raise UserError(f"--group_by={rule}: give it as {_FORMS}")
 
 

@@ -124,7 +124,7 @@ class _GrowingArray:
 
     def __init__(self, path: Path):
         self._path = path
-        self._file = None
+        self._file: io.BufferedWriter | None = None
         self._item: np.ndarray | None = None
         self.count = 0
 
@@ -136,21 +136,21 @@ class _GrowingArray:
         if self._file is None:
             self._file = open(self._path, "wb")  # noqa: SIM115 - closed by __exit__
             self._item = np.empty_like(image)
-            self._file.write(self._header())
+            self._file.write(self._header(self._item))
         self._file.write(np.ascontiguousarray(image).data)
         self.count += 1
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
+        if self._file is not None and self._item is not None:
             # NumPy pads headers so that a larger first dimension fits in the same number of bytes.
             self._file.seek(0)
-            self._file.write(self._header())
+            self._file.write(self._header(self._item))
             self._file.close()
 
-    def _header(self) -> bytes:
+    def _header(self, item: np.ndarray) -> bytes:
         header = io.BytesIO()
-        description = np.lib.format.dtype_to_descr(self._item.dtype)
-        shape = (self.count, *self._item.shape, 1)
+        description = np.lib.format.dtype_to_descr(item.dtype)
+        shape = (self.count, *item.shape, 1)
         np.lib.format.write_array_header_1_0(header, {"descr": description, "fortran_order": False, "shape": shape})
         return header.getvalue()
 

@@ -3,14 +3,18 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.data.parallel import ordered_map
+from fanogan_tf.data.patches import PatchArray
 from fanogan_tf.data.pixels import to_signed
 from fanogan_tf.errors import UserError
 from fanogan_tf.random_streams import PassStream
+
+Pixels = np.ndarray | PatchArray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,16 +35,16 @@ class ImageSet:
       ValueError: the arrays do not fit together.
     """
 
-    images: np.ndarray
+    images: Pixels
     labels: np.ndarray
     class_names: np.ndarray
     names: np.ndarray
-    masks: np.ndarray | None = None
-    regions: np.ndarray | None = None
+    masks: Pixels | None = None
+    regions: Pixels | None = None
     groups: np.ndarray | None = None
     places: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.images.dtype not in (np.uint8, np.uint16) or self.images.ndim != 4 or self.images.shape[-1] != 1:
             raise ValueError(f"images must be (N, H, W, 1) uint8 or uint16, not {self.images.shape} {self.images.dtype}")
         if not len(self.images) == len(self.labels) == len(self.class_names) == len(self.names):
@@ -66,7 +70,10 @@ class ImageSet:
         """The images at `indices`, in that order; copies those, and only those, into memory."""
         indices = np.asarray(indices, np.int64)
         columns = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return ImageSet(**{name: None if column is None else np.asarray(column[indices]) for name, column in columns.items()})
+        taken: dict[str, Any] = {
+            name: None if column is None else np.asarray(column[indices]) for name, column in columns.items()
+        }
+        return ImageSet(**taken)
 
     def float_images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The images at `indices`: (n, H, W, 1) float32 in [-1, 1]."""
@@ -129,10 +136,11 @@ class ImageSet:
         Raises:
           ValueError: regions are wanted and there are none.
         """
-        if "region" in inputs and self.regions is None:
-            raise ValueError("there are no regions")
-        count = len(self)
-        sources = [self.images] if tuple(inputs) == ("image",) else [self.images, self.regions]
+        count, sources = len(self), [self.images]
+        if "region" in inputs:
+            if self.regions is None:
+                raise ValueError("there are no regions")
+            sources.append(self.regions)
 
         # One generator per (seed, pass, purpose); a batch seldom needs more than two passes.
         @functools.lru_cache(maxsize=2)

@@ -39,7 +39,7 @@ class ImageStream:
             else:
                 raise UserError(f"{path}: no such file or folder; check the path")
         self._paths = list(found)
-        self._size = tuple(image_shape[:2])
+        self._size = (image_shape[0], image_shape[1])
         self._skip_unreadable = skip_unreadable
         self.skipped: list[str] = []  # Names of the unreadable images of the latest round of `batches`, so far.
 

@@ -2,7 +2,7 @@
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -15,7 +15,7 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], worke
     At most `ahead` results are waiting or under way while the consumer works on one. An exception of `function` reaches the
     consumer in its turn; a consumer that stops early ends the threads.
     """
-    pending = collections.deque()
+    pending: collections.deque[Future[Result]] = collections.deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:

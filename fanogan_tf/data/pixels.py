@@ -42,12 +42,12 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return image
     # Through float32, which holds every uint16: Pillow's own 16-bit mode does not resize in all versions.
     resized = Image.fromarray(image.astype(np.float32)).resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.rint(np.asarray(resized)).astype(image.dtype)
+    return np.asarray(np.rint(np.asarray(resized)), image.dtype)
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A bool mask (H, W) at another size: a pixel is set where at least half of what it covers was set."""
-    return resize(mask.astype(np.uint8) * np.uint8(255), size) >= 128
+    return np.asarray(resize(mask.astype(np.uint8) * np.uint8(255), size) >= 128)
 
 
 _HALF_RANGE = {"uint8": 127.5, "uint16": 32767.5}
@@ -72,7 +72,7 @@ def to_signed(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
 
 def to_grey(images: np.ndarray) -> np.ndarray:
     """Float images in [-1, 1] as uint8 in [0, 255], clipped and rounded."""
-    return np.round(np.clip((np.asarray(images, np.float32) + 1.0) * 127.5, 0.0, 255.0)).astype(np.uint8)
+    return np.asarray(np.round(np.clip((np.asarray(images, np.float32) + 1.0) * 127.5, 0.0, 255.0)), np.uint8)
 
 
 def tile(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:

@@ -36,7 +36,7 @@ class Calibration:
         inside = np.interp(scores, self.knots, self.levels)
         above = 1.0 - (1.0 - self.levels[-1]) * np.exp(-np.maximum(scores - self.knots[-1], 0.0) / self.tail)
         below = self.levels[0] * np.exp(-np.maximum(self.knots[0] - scores, 0.0) / self.tail)
-        return np.where(scores > self.knots[-1], above, np.where(scores < self.knots[0], below, inside))
+        return np.asarray(np.where(scores > self.knots[-1], above, np.where(scores < self.knots[0], below, inside)))
 
     def anomalous(self, scores: np.ndarray) -> np.ndarray:
         """(N,) scores -> (N,) bool."""

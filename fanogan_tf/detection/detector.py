@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -54,6 +55,11 @@ class Detector(ScoresImages):
         pixels = tf.TensorSpec((None, *spec.image_shape), tf.float32)
         self._measure = tf.function(self.compute, input_signature=[pixels] * len(self.INPUTS))
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Networks, settings and arrays are attributes, by the names that the subclass gives them."""
+
     def compute(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """What `measure` returns, from and as tensors; in a graph, for any batch size."""
         raise NotImplementedError
@@ -75,8 +81,14 @@ class Detector(ScoresImages):
     def judge(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """`measure`, and what the calibration makes of the score: probability (B,) float64 and anomalous (B,) bool."""
         measured = self.measure(*inputs)
-        calibration, score = self.calibration, measured["score"]
+        calibration, score = self.calibrated(), measured["score"]
         return {**measured, "probability": calibration.probability(score), "anomalous": calibration.anomalous(score)}
+
+    def calibrated(self) -> Calibration:
+        """The calibration. Raises ValueError where there is none yet."""
+        if self.calibration is None:
+            raise ValueError(f"{self.KIND}: not calibrated yet")
+        return self.calibration
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -93,7 +105,7 @@ class Detector(ScoresImages):
         if not hasattr(self, "_generate"):
             signature = [tf.TensorSpec((None, self.latent_dim), tf.float32)]
             self._generate = tf.function(lambda z: self.generator(z, training=False), input_signature=signature)
-        return self._generate(tf.convert_to_tensor(z, tf.float32)).numpy()
+        return np.asarray(self._generate(tf.convert_to_tensor(z, tf.float32)))
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """All variables of all networks."""
@@ -105,7 +117,7 @@ class Detector(ScoresImages):
             "kind": self.KIND,
             "networks": dataclasses.asdict(self.spec),
             "settings": {name: getattr(self, name) for name in self.SETTINGS},
-            "calibration": self.calibration.to_json(),
+            "calibration": self.calibrated().to_json(),
         }
         with files.whole_folder(folder) as temporary:
             self.checkpoint().write(str(temporary / _WEIGHTS))

@@ -71,10 +71,12 @@ def map_to_latent(
     nothing = tf.zeros_like(z0[:, 0])
     count = tf.zeros_like(nothing, tf.int32)
 
-    def unfinished(step, z, mean, square, best, mark, made):
+    def unfinished(step: tf.Tensor, *state: tf.Tensor) -> tf.Tensor:
+        *_, mark, _ = state
         return (step < steps) & tf.reduce_any(step - mark[1] < patience)
 
-    def update(step, z, mean, square, best, mark, made):
+    def update(step: tf.Tensor, *state: tf.Tensor) -> tuple:
+        z, mean, square, best, mark, made = state
         losses, gradient = _loss_and_gradient(generator, loss, z)
         best = _better((z, losses), best)
         improved = losses < (1.0 - tolerance) * mark[0]

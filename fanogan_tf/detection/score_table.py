@@ -4,6 +4,7 @@ import csv
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ COLUMNS = (
     "latent_distance",
 )
 # File names may hold bytes that are no UTF-8; they come back as they were.
-_ENCODING = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+_ENCODING: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 _FLOATS = ("score", "probability", "image_residual", "feature_residual", "latent_distance")
 
 

@@ -1,7 +1,7 @@
 """What a detector makes of images that are handed over in Python."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -36,8 +36,12 @@ class Scores:
 class ScoresImages:
     """Gives `score` to everything that can `judge` batches: detectors of runs and of exported models."""
 
-    image_shape: tuple[int, int, int]
-    INPUTS: Sequence[str] = ("image",)
+    INPUTS: tuple[str, ...] = ("image",)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, 1)."""
+        raise NotImplementedError
 
     def judge(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """See `Detector.judge`."""

@@ -8,6 +8,7 @@ does not grow with the image.
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -26,7 +27,7 @@ def batch_size_for(asked: int) -> int:
 
 
 def score_rows(
-    detector, source, batch_size: int, on_batch: Callable[[dict, dict], None] = lambda batch, measured: None
+    detector: Any, source: Any, batch_size: int, on_batch: Callable[[dict, dict], None] = lambda batch, measured: None
 ) -> Iterator[dict]:
     """Scores a source and shows a progress bar.
 

@@ -5,10 +5,13 @@ import hashlib
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fanogan_tf import files
+from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation.figures import image_rows, latent_walk
@@ -66,7 +69,7 @@ class Measured:
     def save(self, folder: Path) -> None:
         """Writes it as `folder`, in place of what was there; never half."""
         values = {name: getattr(self, name) for name in ("scores", "threshold", "masks", "pixel", "groups")}
-        arrays = {f"walked/{name}": array for name, array in self.walked.items()}
+        arrays: dict[str, Any] = {f"walked/{name}": array for name, array in self.walked.items()}
         values["kinds"] = list(self.looked)
         for number, block in enumerate(self.looked.values()):
             arrays |= {f"looked/{number}/{name}": array for name, array in block.items()}
@@ -78,7 +81,14 @@ class Measured:
 
 
 def measure(
-    detector, test, table: ScoreTable, scores: Path, counting: Counting, *, seed: int = 0, groups: dict | None = None
+    detector: Detector,
+    test: ImageSet,
+    table: ScoreTable,
+    scores: Path,
+    counting: Counting,
+    *,
+    seed: int = 0,
+    groups: dict | None = None,
 ) -> Measured:
     """Measures what the figures show, and joins it with what was counted.
 
@@ -97,7 +107,7 @@ def measure(
     everything = np.arange(len(test))
     return Measured(
         scores=_sum(scores),
-        threshold=float(detector.calibration.threshold),
+        threshold=float(detector.calibrated().threshold),
         masks=counting.masks,
         pixel=pixel,
         pixel_roc=np.stack(counting.pixels.roc_curve()) if pixel is not None else None,

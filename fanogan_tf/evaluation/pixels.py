@@ -73,7 +73,7 @@ class PixelCounts:
         labels, levels, counts = self._weighted()
         best = metrics.youden_threshold(labels, levels, counts)
         youden = metrics.at_threshold(labels, levels, best, counts)
-        youden["threshold"] = above_level(best)
+        youden["threshold"] = above_level(int(best))
         return {
             "auroc": float(sk.roc_auc_score(labels, levels, sample_weight=counts)),
             "average_precision": float(sk.average_precision_score(labels, levels, sample_weight=counts)),
@@ -192,8 +192,8 @@ class RegionCounts:
             return None
         every = _Tally(
             regions,
-            sum(tally.overlap for tally in self._tallies.values()),
-            sum(tally.half for tally in self._tallies.values()),
+            np.sum([tally.overlap for tally in self._tallies.values()], axis=0),
+            np.sum([tally.half for tally in self._tallies.values()], axis=0),
         )
         false_positive_rates = _from_level_on(self._normal) / self._normal.sum()
         overlaps = _from_level_on(every.overlap) / regions

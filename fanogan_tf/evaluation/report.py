@@ -107,7 +107,7 @@ def draw(table: ScoreTable, measured: Measured, values: dict, note: str) -> Iter
     if measured.walked:
         yield "latent_walk", latent_walk.latent_walk(measured.walked, note)
     if measured.pixel_roc is not None:
-        yield "pixel_roc", curves.pixel_roc(measured.pixel_roc, values["pixel"], note)
+        yield "pixel_roc", curves.pixel_roc((measured.pixel_roc[0], measured.pixel_roc[1]), values["pixel"], note)
 
 
 def _number(value: float | None) -> float | None:

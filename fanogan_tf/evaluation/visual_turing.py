@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.pixels import to_grey
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.random_streams import Stream
 
@@ -19,7 +20,7 @@ _NUMBER_HEIGHT, _NUMBER_SIZE, _GAP = 24, 18, 12  # pixels
 _BATCH = 16
 
 
-def images(detector, normal: ImageSet, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def images(detector: Detector, normal: ImageSet, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """`count` real images and as many generated ones, each (count, H, W, 1) in [-1, 1].
 
     Args:

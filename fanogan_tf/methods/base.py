@@ -108,12 +108,12 @@ def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, 
         for name, values in detector.measure(*inputs_of(batch, detector.INPUTS)).items():
             if name in ("score", *TERMS):  # Not the pictures: they would fill the memory.
                 parts.setdefault(name, []).append(values)
-    values = {name: np.concatenate(part) for name, part in parts.items()}
-    detector.calibration = calibrate(values["score"], options.threshold_rule, options.false_positive_rate)
+    whole = {name: np.concatenate(part) for name, part in parts.items()}
+    detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate)
     names = {"image_residual": "A_R", "feature_residual": "A_D"}
-    means = "".join(f"mean {short} {values[name].mean():.4f}, " for name, short in names.items() if name in values)
+    means = "".join(f"mean {short} {whole[name].mean():.4f}, " for name, short in names.items() if name in whole)
     print(
-        f"calibrated on {len(values['score'])} held-out normal images: {means}threshold {detector.calibration.threshold:.4f}",
+        f"calibrated on {len(whole['score'])} held-out normal images: {means}threshold {detector.calibration.threshold:.4f}",
         flush=True,
     )
     detector.save(run.detector)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,8 @@ def fitted(folder: Path, fit: Callable[[], dict[str, np.ndarray]]) -> dict[str, 
         start = time.perf_counter()
         arrays = fit()
         with files.whole_file(path) as temporary:
-            np.savez(temporary, **arrays, **{_SECONDS: time.perf_counter() - start})
+            kept: dict[str, Any] = {**arrays, _SECONDS: time.perf_counter() - start}
+            np.savez(temporary, **kept)
     return {name: values for name, values in _read(path).items() if name != _SECONDS}
 
 

@@ -42,8 +42,8 @@ _NOT_OF_THE_GAN = {"bound", "folded", "precision"}
 class GanMethod(Method):
     """A method whose first, and perhaps only, phase trains a GAN."""
 
-    PHASES = ("gan",)
-    OPTIONS = (*NETWORKS, *UPDATES, *CRITIC, "gan_from")
+    PHASES: tuple[str, ...] = ("gan",)
+    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "gan_from")
 
     def settings(self, options: Options) -> tuple[str, ...]:
         """See `Method.settings`: a DCGAN has neither turns of its critic nor a penalty."""

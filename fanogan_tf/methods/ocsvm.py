@@ -91,4 +91,4 @@ class Ocsvm(FittedMethod):
         """See `FittedMethod.detector`."""
         print(f"OCSVM: {len(arrays['support_vectors'])} support vectors", flush=True)
         parts = {name: float(values) if name in OcsvmDetector.SETTINGS else values for name, values in arrays.items()}
-        return OcsvmDetector(spec, **parts)
+        return OcsvmDetector(spec, calibration=None, **parts)

@@ -71,4 +71,4 @@ class Pca(FittedMethod):
     def detector(self, arrays: dict[str, np.ndarray], spec: NetworkSpec) -> Detector:
         """See `FittedMethod.detector`."""
         print(f"PCA: {len(arrays['components'])} components", flush=True)
-        return PcaDetector(spec, **arrays)
+        return PcaDetector(spec, calibration=None, **arrays)

@@ -88,13 +88,15 @@ def prepare_all(
     problems: dict[str, str] = {}
     if missing:
         problems = _prepare_missing(missing, settings, skip_unreadable)
-    prepared = []
+    prepared: list[PreparedVolume] = []
     for entry, source in zip(entries, sources, strict=True):
         if source.name not in problems:
             volume = read(entry, source)
             if volume is None:  # Damaged: once more.
                 _prepare_one(entry, source, settings)
                 volume = read(entry, source)
+            if volume is None:
+                raise UserError(f"{entry}: cannot be read, although it was just written; check the disk")
             prepared.append(volume)
     for volume in prepared:
         if volume.left_out:

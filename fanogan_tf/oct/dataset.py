@@ -87,7 +87,9 @@ def preparation(options: Options) -> Preparation:
     return Preparation(options.oct_columns, options.oct_height, options.oct_surfaces)
 
 
-def _prepare(sources: list[VolumeFile | Phantom], options: Options, cache_dir: Path) -> tuple[list[PreparedVolume], list[str]]:
+def _prepare(
+    sources: Sequence[VolumeFile | Phantom], options: Options, cache_dir: Path
+) -> tuple[list[PreparedVolume], list[str]]:
     return prepare_all(sources, preparation(options), cache_dir, options.skip_unreadable)
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection import score_table, scoring
-from fanogan_tf.detection.detector import Detector
 from fanogan_tf.oct import dataset, volume_scores
 from fanogan_tf.oct.map_files import save_volume_maps
 from fanogan_tf.oct.maps import area_maps
@@ -30,7 +30,7 @@ class Volumes:
         return count
 
     def measure(
-        self, detector: Detector, volumes: Sequence[PreparedVolume], options: Options, output: Path, maps: str = ""
+        self, detector: Any, volumes: Sequence[PreparedVolume], options: Options, output: Path, maps: str = ""
     ) -> dict | None:
         """The figures of volumes whose patches' scores are in `output`, for metrics.json; None where nothing is restored.
 
@@ -46,7 +46,7 @@ class Volumes:
         return dataset.random_patches(list(volumes), size, options.patches, options.seed)
 
 
-def _area_maps(detector: Detector, volumes: Sequence[PreparedVolume], options: Options, folder: str) -> Iterator[np.ndarray]:
+def _area_maps(detector: Any, volumes: Sequence[PreparedVolume], options: Options, folder: str) -> Iterator[np.ndarray]:
     """The maps of overlapping patches, volume by volume; written into `folder`, if that is not empty, as they are made."""
     batch_size = scoring.batch_size_for(options.score_batch_size)
     for volume in tqdm(volumes, desc="mapping", unit="volume"):

@@ -93,7 +93,7 @@ def prepare(volume: Volume, settings: Preparation) -> PreparedVolume:
     for i, scan in enumerate(usable):
         area = geometry.flatten(narrow[scan], top[i], bottom[i], settings.height)
         areas[i] = np.rint((area - darkest) * scale)
-        if codes is not None:
+        if codes is not None and lesions is not None:
             codes[i] = geometry.flatten_codes(lesions[scan], top[i], bottom[i], settings.height)
     return PreparedVolume(
         name=volume.name,
@@ -123,7 +123,7 @@ def _surfaces(volume: Volume, narrow: np.ndarray, settings: Preparation) -> Surf
                 f"{volume.name}: no surface {name} in the file (it has: {known}); take --oct_surfaces=graph_cut to search for it"
             )
     top, bottom = (geometry.mean(volume.surfaces[name], settings.columns) for name in (TOP, BOTTOM))
-    problems = {}
+    problems: dict[int, str] = {}
     for scan in range(len(narrow)):
         for name, rows in ((TOP, top), (BOTTOM, bottom)):
             known = ~np.isnan(rows[scan])

@@ -42,7 +42,8 @@ def volume_metrics(
         raise UserError("scores.volumes.csv: the scores are of other volumes than the test volumes; run fanogan score again")
     labels = np.array([row["label"] for row in scores], np.int64)
     pixels, regions = PixelCounts(), RegionCounts()
-    anomalous, highest = [], []
+    anomalous: list[bool] = []
+    highest: list[float] = []
     for volume, residual in zip(volumes, maps, strict=True):
         if volume.lesions is None:
             continue
@@ -52,7 +53,7 @@ def volume_metrics(
         images = [array[..., None] for array in (residual, mask, counted, volume.lesions)]
         pixels.update(images[0], images[1], counted=images[2])
         regions.update(images[0], images[1], counted=images[2], kind=images[3], names=volume.kinds)
-        anomalous.extend(mask.any(axis=(1, 2)).tolist())
+        anomalous.extend(np.asarray(mask.any(axis=(1, 2))).tolist())
         highest.extend(scan_scores(residual).tolist())
     return {
         "volumes": len(volumes),
@@ -73,9 +74,9 @@ def scan_scores(maps: np.ndarray) -> np.ndarray:
     return np.partition(flat, -few, axis=1)[:, -few:].mean(axis=1)
 
 
-def _auroc(labels: Sequence[int] | np.ndarray, scores: Sequence[float]) -> float | None:
+def _auroc(of: Sequence[int] | np.ndarray, by: Sequence[float]) -> float | None:
     """None unless both labels are there; unknown ones and scores that are NaN, of volumes without patches, are left out."""
-    labels, scores = np.asarray(labels, np.int64), np.asarray(scores, np.float64)
+    labels, scores = np.asarray(of, np.int64), np.asarray(by, np.float64)
     known = (labels != UNKNOWN) & ~np.isnan(scores)
     if len(np.unique(labels[known])) < 2:
         return None

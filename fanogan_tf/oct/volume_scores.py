@@ -5,6 +5,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from fanogan_tf import files
 from fanogan_tf.errors import UserError
@@ -14,7 +15,7 @@ COLUMNS = ("volume", "label", "eye", "bscans", "left_out", "patches", "score_mea
 _INTEGERS = ("bscans", "left_out", "patches")
 _FLOATS = ("score_mean", "score_max", "share_anomalous")
 # File names may hold bytes that are no UTF-8; they come back as they were.
-_ENCODING = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+_ENCODING: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 
 
 @dataclasses.dataclass

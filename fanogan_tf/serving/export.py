@@ -110,8 +110,8 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
         measured = _even_of_none(detector.compute, *inputs)
         return {
             **measured,
-            "probability": calibration.probability(detector.calibration, measured["score"]),
-            "anomalous": calibration.anomalous(detector.calibration, measured["score"]),
+            "probability": calibration.probability(detector.calibrated(), measured["score"]),
+            "anomalous": calibration.anomalous(detector.calibrated(), measured["score"]),
         }
 
     def from_pixels(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -121,7 +121,7 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
         decoded = (graph_decoding.decode(values, shape[:2]) for values in inputs)
         return judged(*(_FROM_FILES[name](values) for name, values in zip(contents, decoded, strict=True)))
 
-    functions = {
+    functions: dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]] = {
         "serving_default": (from_pixels, [*pixels.values()]),
         "serving_bytes": (from_bytes, [*contents.values()]),
     }

@@ -46,7 +46,7 @@ def describe(run: RunDirectory, options: Options, detector: Detector) -> dict:
         "units": UNITS,
         "data": json.loads(run.data.read_text(encoding="utf-8")),
         "metrics": _metrics(run, detector),
-        "calibration": detector.calibration.to_json(),
+        "calibration": detector.calibrated().to_json(),
         "flags": flags,
         "versions": {
             "fanogan_tf": metadata.version("fanogan_tf"),
@@ -63,7 +63,7 @@ def _metrics(run: RunDirectory, detector: Detector) -> dict | None:
     if not path.is_file():
         return None
     values = json.loads(path.read_text(encoding="utf-8"))
-    return values if values["operating_point"]["threshold"] == detector.calibration.threshold else None
+    return values if values["operating_point"]["threshold"] == detector.calibrated().threshold else None
 
 
 def options(card: dict, path: Path, options: Options, given: frozenset[str]) -> Options:

@@ -64,7 +64,7 @@ def parse(served: ServedDetector, payload: object) -> Request:
         if not isinstance(rows, list):
             raise BadRequest("instances must be a list")
         named = [_named(row, specs, "an instance") for row in rows]
-        columns = {name: [row[name] for row in named] for name in specs}
+        columns: dict[str, object] = {name: [row[name] for row in named] for name in specs}
     else:
         columns = _named(payload["inputs"], specs, "inputs")
     values = {name: (_strings if spec.dtype == tf.string else _numbers)(columns[name], spec) for name, spec in specs.items()}

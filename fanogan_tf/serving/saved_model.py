@@ -68,8 +68,13 @@ class ServedDetector(ScoresImages):
         self.inputs = {name: dict(sorted(f.structured_input_signature[1].items())) for name, f in module.signatures.items()}
         default = self.inputs["serving_default"]
         self.outputs = tuple(sorted(module.signatures["serving_default"].structured_outputs))
-        self.image_shape = tuple(default["image"].shape[1:])
         self.INPUTS = ("image", *sorted(default.keys() - {"image"}))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, 1)."""
+        _, height, width, channels = self.inputs["serving_default"]["image"].shape
+        return height, width, channels
 
     @property
     def RESTORES(self) -> bool:
@@ -130,13 +135,12 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
             f"{served.path}: takes images of {_size(served.image_shape)}, those of the run are {_size(test.image_shape)}: "
             f"an export of another run"
         )
-    ours, exported = [], []
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
     for first in range(0, len(test), batch_size):
         part = np.arange(first, min(first + batch_size, len(test)))
         _, *more = inputs = test.inputs(part, detector.INPUTS)
-        ours.append(detector.measure(*inputs)["score"])
-        exported.append(served(grey_levels(test.images[part]), *more)["score"])
-    ours, exported = np.concatenate(ours).astype(np.float64), np.concatenate(exported).astype(np.float64)
+        parts.append((detector.measure(*inputs)["score"], served(grey_levels(test.images[part]), *more)["score"]))
+    ours, exported = (np.concatenate(scores).astype(np.float64) for scores in zip(*parts, strict=True))
     absolute = np.abs(ours - exported)
     relative = np.divide(absolute, np.abs(ours), out=np.where(absolute == 0, 0.0, np.inf), where=ours != 0)
     worst = int(np.argmax(relative))  # NaN counts as the largest.

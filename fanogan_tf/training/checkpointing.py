@@ -73,7 +73,7 @@ class Checkpoints:
             raise UserError(f"{self.latest}: cannot be restored ({reason}); --overwrite starts the run from scratch") from error
         for name, optimizer in self.model.optimizers.items():
             optimizer.learning_rate.assign(rates[name])
-        return value_of(self.model.step)
+        return int(value_of(self.model.step))
 
     def save(self) -> None:
         """Writes the present state as the newest checkpoint; where several processes train, the chief does."""

@@ -60,7 +60,7 @@ ENCODER_LOSSES: dict[str, dict[str, float | str]] = {
 
 def encoder_weights(name: str, kappa: float) -> dict[str, float]:
     """Which terms the encoder loss `name` has, and their weights (section 2.2, eq. 4-7; izi_ziz: the MNIST re-implementation)."""
-    return {term: kappa if weight == "kappa" else weight for term, weight in ENCODER_LOSSES[name].items()}
+    return {term: float(kappa if weight == "kappa" else weight) for term, weight in ENCODER_LOSSES[name].items()}
 
 
 def against_real(logits: tf.Tensor) -> tf.Tensor:

@@ -68,6 +68,9 @@ class FakeDetector:
         scores = self.measure(test.float_images(np.flatnonzero(test.labels == 0)))["score"]
         self.calibration = types.SimpleNamespace(threshold=float(np.quantile(scores, 0.9)))
 
+    def calibrated(self) -> types.SimpleNamespace:
+        return self.calibration
+
     def generate(self, z: np.ndarray) -> np.ndarray:
         return np.clip(z @ self._axes + self._mean, -1.0, 1.0).reshape(-1, *self._shape).astype(np.float32)
 

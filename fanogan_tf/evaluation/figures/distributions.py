@@ -3,9 +3,13 @@
 The scores of normal and anomalous images, one small histogram per method (f-AnoGAN paper, figure B3).
 """
 
+from typing import Any
+
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 from sklearn import metrics as sk
@@ -96,7 +100,7 @@ def boxplot(table: ScoreTable, threshold: float, note: str = "") -> Figure:
     log = style.wants_log(table.score)
     plot.set_xscale("log" if log else "linear")
     style.label_axes(plot, "anomaly score" + (", logarithmic axis" if log else ""), "")
-    handles = [line]
+    handles: list[Artist] = [line]
     for label, name, colour in _GROUPS:
         if (table.label == label).any():
             handles.append(plot.fill_between([], [], facecolor=colour, alpha=0.35, edgecolor=colour, label=name))
@@ -117,7 +121,7 @@ def _class_colour(table: ScoreTable, rows: np.ndarray) -> str:
     return style.ANOMALOUS_COLOUR if (table.label[rows] == metrics.ANOMALOUS).any() else style.UNKNOWN_COLOUR
 
 
-def _threshold_line(plot: Axes, threshold: float):
+def _threshold_line(plot: Axes, threshold: float) -> Line2D:
     return plot.axvline(threshold, color=style.INK, linewidth=1.6, linestyle="--", label=f"threshold {threshold:.3g}")
 
 
@@ -200,7 +204,7 @@ def _histograms(plot: Axes, labels: np.ndarray, scores: np.ndarray) -> None:
 
 
 def _title(plot: Axes, name: str, area: float) -> None:
-    place = {"xytext": (0, 4), "xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+    place: dict[str, Any] = {"xytext": (0, 4), "xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
     plot.annotate(style.shorten(name, 22), (0, 1), fontsize=style.NOTE_SIZE + 0.5, color=style.INK, **place)
     plot.annotate(f"AUROC {area:.3f}", (1, 1), fontsize=style.NOTE_SIZE - 1, color=style.FAINT_INK, ha="right", **place)
 

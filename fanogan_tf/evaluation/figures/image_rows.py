@@ -9,11 +9,13 @@ import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
+from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.evaluation import metrics
 from fanogan_tf.evaluation.figures import style
@@ -44,7 +46,7 @@ def centre(column: int, width: int) -> float:
     return column * (width + gap(width)) + (width - 1) / 2
 
 
-def draw(plot: Axes, row: np.ndarray, colours: str, low: float, high: float) -> AxesImage:
+def draw(plot: Axes, row: np.ndarray, colours: str | Colormap, low: float, high: float) -> AxesImage:
     """Shows a strip; its free places stay white."""
     # Small images keep sharp pixels; large ones are shrunk, and must be smoothed for that.
     interpolation = "nearest" if row.shape[0] <= 128 else "antialiased"
@@ -100,7 +102,9 @@ def choose(rows: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     return {name: np.sort(random.choice(some, min(PER_KIND, len(some)), replace=False)) for name, some in rows.items()}
 
 
-def look(table: ScoreTable, positions: np.ndarray, detector, test, seed: int) -> dict[str, dict[str, np.ndarray]]:
+def look(
+    table: ScoreTable, positions: np.ndarray, detector: Detector, test: ImageSet, seed: int
+) -> dict[str, dict[str, np.ndarray]]:
     """Measures the images that `reconstructions` shows, at most 8 of each kind of call.
 
     Args:
@@ -163,7 +167,7 @@ def reconstructions(table: ScoreTable, looked: dict[str, dict[str, np.ndarray]],
     return figure
 
 
-def _rows_of_images(positions: np.ndarray, detector, test) -> dict[str, np.ndarray]:
+def _rows_of_images(positions: np.ndarray, detector: Detector, test: ImageSet) -> dict[str, np.ndarray]:
     """Row name -> (K, H, W, 1), top row first; empty for no images."""
     if not len(positions):
         return {}
@@ -175,7 +179,9 @@ def _rows_of_images(positions: np.ndarray, detector, test) -> dict[str, np.ndarr
     return rows
 
 
-def _draw_block(figure: Figure, top: float, cell: float, content: dict[str, np.ndarray], scores: np.ndarray, hottest: float):
+def _draw_block(
+    figure: Figure, top: float, cell: float, content: dict[str, np.ndarray], scores: np.ndarray, hottest: float
+) -> AxesImage | None:
     """Draws one kind's images from `top` inches downwards; returns the residuals' image for the colour bar."""
     scales = {"residual": ("inferno", 0.0, hottest), "mask": ("gray", 0.0, 1.0)}
     heat = None

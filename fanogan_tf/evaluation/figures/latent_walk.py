@@ -4,6 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fanogan_tf.data import pixels
+from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.detection.detector import Detector
 from fanogan_tf.evaluation import metrics
 from fanogan_tf.evaluation.figures import image_rows, style
 
@@ -13,7 +15,7 @@ REAL_COLOUR = "#d62728"  # red frames around real images, as in the paper
 _BATCH = 64
 
 
-def walk(labels: np.ndarray, detector, test, seed: int) -> dict[str, np.ndarray]:
+def walk(labels: np.ndarray, detector: Detector, test: ImageSet, seed: int) -> dict[str, np.ndarray]:
     """Generates the images that `latent_walk` shows.
 
     Args:
@@ -51,7 +53,7 @@ def latent_walk(walked: dict[str, np.ndarray], note: str = "") -> Figure:
     )
 
 
-def _generate(detector, codes: np.ndarray) -> np.ndarray:
+def _generate(detector: Detector, codes: np.ndarray) -> np.ndarray:
     """(N, d) -> (N, H, W, 1), some at a time so that large images do not fill the memory."""
     parts = [detector.generate(codes[i : i + _BATCH].astype(np.float32)) for i in range(0, len(codes), _BATCH)]
     return np.concatenate(parts)
@@ -89,14 +91,14 @@ def choose_pairs(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def interpolate(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
     """(P, d) and (P, d) -> (P, steps, d), evenly spaced from start to end, both included."""
     share = np.linspace(0.0, 1.0, steps)[None, :, None]
-    return (1.0 - share) * start[:, None] + share * end[:, None]
+    return np.asarray((1.0 - share) * start[:, None] + share * end[:, None])
 
 
 def _lines(real: np.ndarray, steps: np.ndarray, normal: bool, note: str) -> Figure:
-    pairs, _, *shape = real.shape
+    pairs, _, rows, columns_of_image, _ = real.shape
     cell, left = 0.8, 0.15
     columns = STEPS + 2
-    cell_height = columns * cell * shape[0] / image_rows.strip_width(columns, shape[1])
+    cell_height = columns * cell * rows / image_rows.strip_width(columns, columns_of_image)
     width = 2 * left + columns * cell
     height = style.heading_height(width, note) + pairs * cell_height * 1.12 + 0.45
     kind = "normal test images" if normal else "test images"
@@ -106,7 +108,7 @@ def _lines(real: np.ndarray, steps: np.ndarray, normal: bool, note: str) -> Figu
         row = np.concatenate([real[i, :1], steps[i], real[i, 1:]])
         image_rows.draw(plot, image_rows.strip(row, columns), "gray", -1.0, 1.0)
         for column in (0, columns - 1):
-            image_rows.frame(plot, column, *shape[:2], REAL_COLOUR)
+            image_rows.frame(plot, column, rows, columns_of_image, REAL_COLOUR)
     text = "Framed in red: real images. Between them: G(z) from one image's code E(x) to the other's." if pairs else "none"
     figure.text(left / width, 0.15 / height, text, fontsize=style.NOTE_SIZE, color=style.INK)
     return figure

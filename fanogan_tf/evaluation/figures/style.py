@@ -5,11 +5,13 @@ How methods are told apart in one plot: a colour, a line and a marker for each, 
 
 import textwrap
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 
 from fanogan_tf import files
 
@@ -26,8 +28,8 @@ _INCH = 72.0  # points
 
 def axes(width: float, height: float, title: str, note: str) -> tuple[Figure, Axes]:
     """A figure of width x height inches with one plot, its title and under it the note; "" for no note."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
     plot = figure.add_subplot()
     lines = _wrapped(note, width)
     plot.set_title(title, loc="left", fontsize=TITLE_SIZE, color=INK, pad=10 + 13 * len(lines), fontweight="bold")
@@ -65,9 +67,11 @@ def label_axes(plot: Axes, x: str, y: str) -> None:
     plot.set_ylabel(y, fontsize=TEXT_SIZE, color=INK, labelpad=6)
 
 
-def legend(plot: Axes, *entries: list, **place) -> None:
-    """Draws the legend; `entries` are handles and labels, if not all, and `place` matplotlib's own arguments for where."""
-    plot.legend(*entries, fontsize=TEXT_SIZE - 0.5, labelcolor=INK, facecolor="white", edgecolor=GRID, framealpha=0.95, **place)
+def legend(plot: Axes, *entries: list, **place: Any) -> Legend:
+    """Draws the legend and returns it; `entries`: handles and labels, if not all; `place`: where, in matplotlib's own words."""
+    return plot.legend(
+        *entries, fontsize=TEXT_SIZE - 0.5, labelcolor=INK, facecolor="white", edgecolor=GRID, framealpha=0.95, **place
+    )
 
 
 def sheet(width: float, height: float, title: str, note: str) -> tuple[Figure, float]:
@@ -170,8 +174,7 @@ def key(plot: Axes, handles: dict, values: dict[str, float], title: str) -> None
     order = sorted(handles, key=lambda name: -values.get(name, -1.0))
     numbers = [f"{values[name]:.3f}" if name in values else "none " for name in order]
     labels = [f"{number}  {shorten(name, _LONGEST)}" for number, name in zip(numbers, order, strict=True)]
-    legend(plot, [handles[name] for name in order], labels, title=title, loc="center left", bbox_to_anchor=(1.02, 0.5))
-    drawn = plot.get_legend()
+    drawn = legend(plot, [handles[name] for name in order], labels, title=title, loc="center left", bbox_to_anchor=(1.02, 0.5))
     drawn.get_title().set(fontsize=TEXT_SIZE - 0.5, color=FAINT_INK)
     drawn.set_alignment("left")
     drawn.get_frame().set_linewidth(0)

@@ -194,8 +194,8 @@ def _path(rng: np.random.Generator, side: int, nasal: int) -> np.ndarray:
     else:
         turn = rng.uniform(0.15, 0.85) * np.pi
         r = np.linspace(3.8, rng.uniform(0.55, 1.0), 24)
-        turn = turn + rng.normal(0.0, 0.25) * (r - 2.0)
-        y, x = side * r * np.sin(turn), r * np.cos(turn)
+        turns = turn + rng.normal(0.0, 0.25) * (r - 2.0)
+        y, x = side * r * np.sin(turns), r * np.cos(turns)
     wander = ndimage.gaussian_filter1d(rng.normal(0.0, 0.25, (24, 2)), 2.0, axis=0)
     points = np.stack([y, x], axis=1) + wander
     # None in the avascular zone.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def distance_between(starts: np.ndarray, ends: np.ndarray) -> float:
     return positive(np.linalg.norm(steps, axis=1).mean())
 
 
-def positive(value: object) -> float:
+def positive(value: Any) -> float:
     """A spacing in mm as float; NaN, meaning unknown, for anything but a positive finite number."""
     try:
         number = float(value)

@@ -91,9 +91,9 @@ def _locations(path: Path, dataset) -> tuple[np.ndarray, np.ndarray]:
         if all(corner is not None and len(corner) == 4 for corner in corners):
             ends = np.array(corners, np.float64)
             return ends[:, :2], ends[:, 2:]
-    orientations = [_group(dataset, frame, "PlaneOrientationSequence") for frame in range(frames)]
-    if all(orientations) and all(item.get("ImageOrientationPatient") for item in orientations):
-        along = np.array([item.ImageOrientationPatient[:3] for item in orientations], np.float64)
+    planes = [_group(dataset, frame, "PlaneOrientationSequence") for frame in range(frames)]
+    if all(planes) and all(plane.get("ImageOrientationPatient") for plane in planes):
+        along = np.array([plane.ImageOrientationPatient[:3] for plane in planes], np.float64)
         return np.zeros_like(along), along
     return unknown, unknown
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def _array(path: Path) -> np.ndarray:
             return np.load(path, allow_pickle=False)
         import nibabel
 
-        return np.ascontiguousarray(np.asanyarray(nibabel.load(path).dataobj).T)
+        image: Any = nibabel.load(path)
+        return np.ascontiguousarray(np.asanyarray(image.dataobj).T)
     except Exception as error:  # numpy, nibabel, zlib: whatever a damaged file makes them raise.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UserError(f"{path}: unreadable mask ({' '.join(reason.split())[:300]}); save it again") from error

@@ -44,7 +44,8 @@ def read(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
         if len(content) != wanted:
             raise unreadable(path, f"its numbers take {len(content)} bytes, but its header gives {wanted}")
         values = np.frombuffer(content, kind).reshape(size[::-1])
-        return values.astype(kind.newbyteorder("=")), tuple(spacing[::-1])
+        across, down, along = spacing
+        return values.astype(kind.newbyteorder("=")), (along, down, across)
     except UserError:
         raise
     except KeyError as error:

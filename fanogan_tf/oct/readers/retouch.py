@@ -56,4 +56,5 @@ def read(path: Path, name: str) -> Volume:
             raise unreadable(reference, f"it holds {sorted(strange)[0]}, where 0 to 3 are known")
         lesions = lesions.astype(np.uint8)
     kinds = () if lesions is None else FLUID
-    return Volume(name=name, data=data, spacing=tuple(map(positive, spacing)), lesions=lesions, kinds=kinds)
+    between, axial, lateral = map(positive, spacing)
+    return Volume(name=name, data=data, spacing=(between, axial, lateral), lesions=lesions, kinds=kinds)
