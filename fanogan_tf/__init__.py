@@ -2,25 +2,46 @@
 
 import importlib
 import os
+from typing import TYPE_CHECKING
 
 # TensorFlow reads this once, on import: errors are shown, start-up chatter is not.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:  # What `__getattr__` finds, for editors and type checkers.
+    from fanogan_tf.detection.detector import Detector
+    from fanogan_tf.detection.scoring import Scores
+    from fanogan_tf.errors import UserError
+    from fanogan_tf.options import Options
+    from fanogan_tf.pipeline import evaluate, export, load, score, train
+    from fanogan_tf.run_directory import RunDirectory
+
 _PUBLIC = {
     "Detector": "fanogan_tf.detection.detector",
     "Options": "fanogan_tf.options",
     "RunDirectory": "fanogan_tf.run_directory",
-    "Scores": "fanogan_tf.detection.scores",
+    "Scores": "fanogan_tf.detection.scoring",
     "UserError": "fanogan_tf.errors",
     "evaluate": "fanogan_tf.pipeline",
     "export": "fanogan_tf.pipeline",
-    "load": "fanogan_tf.loading",
+    "load": "fanogan_tf.pipeline",
     "score": "fanogan_tf.pipeline",
     "train": "fanogan_tf.pipeline",
 }
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "Detector",
+    "Options",
+    "RunDirectory",
+    "Scores",
+    "UserError",
+    "__version__",
+    "evaluate",
+    "export",
+    "load",
+    "score",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:

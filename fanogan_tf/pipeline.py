@@ -1,6 +1,7 @@
 """The way through the house: images -> training -> detection -> evaluation. What the scripts tell, in order."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -48,6 +49,26 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
             method.check(run, options, splits, phases, overwrite)
             run.take(options, splits, overwrite)
         method.train(run, options, splits, phases)
+
+
+def load(path: str | os.PathLike, precision: str = "") -> Detector | ServedDetector:
+    """The detector of a run directory, or of a SavedModel that `fanogan export` wrote; both have `score(images)`.
+
+    Args:
+      path: the run, or the model's folder (its newest version is taken) or one version of it.
+      precision: of a run, the arithmetic to score in: none (float32), bfloat16 or float16; "" is that of the training.
+
+    Raises:
+      UserError: neither is there.
+    """
+    run = RunDirectory(Path(path))
+    if run.detector.is_dir():
+        return methods.load_detector(run.detector, precision)
+    if run.flags.is_file():
+        raise UserError(f"{path}: this run is not trained to its end; run fanogan train --run_dir={path} first")
+    if not Path(path).is_dir():
+        raise UserError(f"{path}: no such folder; give a trained run, or a model that fanogan export wrote")
+    return saved_model.load(Path(path))
 
 
 def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "") -> int:

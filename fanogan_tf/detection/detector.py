@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fanogan_tf import files
 from fanogan_tf.detection.calibration import Calibration
-from fanogan_tf.detection.scores import ScoresImages
+from fanogan_tf.detection.scoring import ScoresImages
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SETTINGS_FILE = "detector.json"

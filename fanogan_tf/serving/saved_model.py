@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.detection.scores import ScoresImages
+from fanogan_tf.detection.scoring import ScoresImages
 from fanogan_tf.errors import UserError
 
 EXTRA = "assets.extra"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fanogan_tf.data import given_images
+from fanogan_tf.data import image_stream
 from fanogan_tf.data.image_stream import ImageStream
 from fanogan_tf.errors import UserError
 
@@ -17,7 +17,7 @@ def pixels(*shape, dtype=np.uint8):
 
 
 def all_of(images, batch_size=4):
-    found = list(given_images.batches(images, SHAPE, batch_size))
+    found = list(image_stream.given_batches(images, SHAPE, batch_size))
     return [len(batch["name"]) for batch in found], {
         name: np.concatenate([batch[name] for batch in found]) for name in ("image", "name")
     }
@@ -42,7 +42,7 @@ def test_an_array_is_read_as_its_file_is(tmp_path):
 
 def test_luminance_of_16_bits_is_that_of_8():
     colour = pixels(20, 20, 3)
-    low, high = given_images.grey(colour), given_images.grey(colour.astype(np.uint16) * np.uint16(257))
+    low, high = image_stream.grey(colour), image_stream.grey(colour.astype(np.uint16) * np.uint16(257))
     assert np.abs(low.astype(int) - high).max() <= 257  # One step of 8 bits: Pillow rounds there.
 
 
@@ -70,4 +70,4 @@ def test_what_is_no_image_is_said(tmp_path):
         (tmp_path / "empty", r"no images in this folder"),
     ):
         with pytest.raises(UserError, match=message):
-            list(given_images.batches(given, SHAPE, 4))
+            list(image_stream.given_batches(given, SHAPE, 4))
