@@ -158,14 +158,15 @@ def _score(
 
 
 def evaluate(run: RunDirectory, options: Options) -> str:
-    """Writes `run.report` from the scores and what was kept with them; returns the line that sums it up. Runs no network."""
+    """Writes `run.report` from the scores and what was kept with them; returns the line that sums it up.
+
+    Runs no network, and needs no image.
+    """
     table = score_table.read(run.scores)
     kept = measured.load(run.measured, run.scores)
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
-    splits = datasets.load(options, run.cache)
-    run.check_data(splits)
     facts = _facts(options) | _training_times(run, options)
-    values = report.write_report(run.report, table, kept, splits.test.names, timing=timing, facts=facts, note=_note(options))
+    values = report.write_report(run.report, table, kept, timing=timing, facts=facts, note=_note(options))
     auroc = "not defined, as the test images are not of both kinds" if values["auroc"] is None else f"{values['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
 

@@ -1,6 +1,6 @@
-"""From a score to a decision and a probability, by the scores of held-out normal images alone.
+"""Calibration: from a score to a decision and a probability, by the scores of held-out normal images alone.
 
-`Calibration` as a part of the graph.
+`Calibration` works on arrays. `probability` and `anomalous` do the same in a graph, for exported models.
 """
 
 import dataclasses
@@ -18,11 +18,14 @@ class Calibration:
     """The distribution of the score over normal images, and the threshold chosen from it.
 
     An image is called anomalous when score > threshold. Its probability is the share of normal images expected to score lower:
-    at the `quantile` rule's threshold it is 1 - false_positive_rate. It never falls when the score rises; it is no probability
-    of disease, for which one would have to know how common disease is.
+    at the `quantile` rule's threshold it is 1 - false_positive_rate. It never falls when the score rises; it is not the
+    probability of disease, for which one would have to know how common disease is.
 
-    knots: ascending scores of held-out normals. levels: (same length) the share of normals below each knot, inside (0, 1).
-    tail: the normals' standard deviation; beyond the outermost knots the share falls by a factor e for each.
+    Attributes:
+      threshold: the cut.
+      knots: (K,) ascending scores of held-out normals.
+      levels: (K,) the share of normals below each knot, inside (0, 1).
+      tail: the normals' standard deviation; beyond the outermost knots the share falls by a factor e for each.
     """
 
     threshold: float
@@ -66,7 +69,7 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) 
     scores = np.sort(np.asarray(normal_scores, np.float64))
     count = len(scores)
     if not np.isfinite(scores).all():
-        raise UserError(f"calibration: {count - np.isfinite(scores).sum()} of {count} scores are no finite numbers; train again")
+        raise UserError(f"calibration: {count - np.isfinite(scores).sum()} of {count} scores are not finite numbers; train again")
     if count < 2 or scores[0] == scores[-1]:
         raise UserError(
             f"calibration needs held-out normal images of at least two different scores, there are {count}; hold out more"
@@ -86,13 +89,6 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) 
     return Calibration(threshold, knots, levels, tail)
 
 
-def _score_at(level: float, knots: np.ndarray, levels: np.ndarray, tail: float) -> float:
-    """The score whose probability is `level`: the reverse of `Calibration.probability`."""
-    if level > levels[-1]:
-        return float(knots[-1] - tail * np.log((1.0 - level) / (1.0 - levels[-1])))
-    return float(np.interp(level, levels, knots))
-
-
 def probability(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
     """`Calibration.probability` of (B,) float32 scores: (B,) float32. Computed in float64, as there."""
     score = tf.cast(score, tf.float64)
@@ -109,3 +105,10 @@ def probability(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
 def anomalous(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
     """`Calibration.anomalous` of (B,) float32 scores: (B,) bool. In float32, as NumPy compares them."""
     return score > tf.constant(calibration.threshold, tf.float32)
+
+
+def _score_at(level: float, knots: np.ndarray, levels: np.ndarray, tail: float) -> float:
+    """The score whose probability is `level`: the reverse of `Calibration.probability`."""
+    if level > levels[-1]:
+        return float(knots[-1] - tail * np.log((1.0 - level) / (1.0 - levels[-1])))
+    return float(np.interp(level, levels, knots))

@@ -1,9 +1,10 @@
-"""How well the residual |x - G(E(x))| finds the anomalous pixels, in memory that does not grow with the number of images.
+"""Counts of residuals against masks: how well |x - G(E(x))| finds anomalous pixels, and whole lesions.
 
-How well the residual |x - G(E(x))| finds whole lesions: a large one weighs as much as a small one.
+Counts over pixels weigh a large lesion more than a small one; counts over regions weigh them alike. A region is a connected piece
+of a mask; pixels that touch at a corner are connected.
 
-A region is a connected piece of a mask; pixels that touch at a corner are connected. Figures over regions are sums, so they
-are kept in histograms over residual levels, whose size does not grow with the number of regions.
+All counts are histograms over residual levels, so their size does not grow with the number of images. Their `state` is a dict of
+arrays, from which `from_state` makes the same counts again.
 """
 
 import dataclasses
@@ -17,25 +18,10 @@ from fanogan_tf.evaluation import metrics
 LEVELS = 65_536
 LARGEST = 2.0  # images lie in [-1, 1]
 _STEP = LARGEST / (LEVELS - 1)
-
-
-def to_levels(residual: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The level of each residual, an int from 0 to 65,535, and whether its pixel is marked, both of the arguments' shape.
-
-    Raises:
-      ValueError: the shapes differ, or a residual is NaN.
-    """
-    residual, mask = np.asarray(residual, np.float64), np.asarray(mask)
-    if residual.shape != mask.shape:
-        raise ValueError(f"residual {residual.shape} and mask {mask.shape} differ in shape")
-    if np.isnan(residual).any():
-        raise ValueError("a residual is NaN")
-    return np.round(np.clip(residual, 0.0, LARGEST) / _STEP).astype(np.int64), mask > 0.5
-
-
-def above_level(level: int) -> float:
-    """The residual that parts `level` from the next: what lies above it was rounded to a higher level."""
-    return (level + 0.5) * _STEP
+# The share of normal pixels that may exceed the threshold of hits: a specificity of 95 %.
+FALSE_POSITIVES = 0.05
+# Eight neighbours within an image, none between the images of a batch.
+_NEIGHBOURS = np.stack([np.zeros((3, 3), bool), np.ones((3, 3), bool), np.zeros((3, 3), bool)])
 
 
 class PixelCounts:
@@ -44,6 +30,18 @@ class PixelCounts:
     def __init__(self) -> None:
         self._normal = np.zeros(LEVELS, np.int64)
         self._anomalous = np.zeros(LEVELS, np.int64)
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """All that was counted."""
+        return {"normal": self._normal, "anomalous": self._anomalous}
+
+    @classmethod
+    def from_state(cls, state: dict[str, np.ndarray]) -> "PixelCounts":
+        """Makes the counts that had this `state`."""
+        counts = cls()
+        counts._normal, counts._anomalous = state["normal"].copy(), state["anomalous"].copy()
+        return counts
 
     def update(self, residual: np.ndarray, mask: np.ndarray, counted: np.ndarray | None = None) -> None:
         """Counts some images in.
@@ -97,37 +95,33 @@ class PixelCounts:
         return labels, levels, counts
 
 
-# The share of normal pixels that may exceed the threshold of hits: a specificity of 95 %.
-FALSE_POSITIVES = 0.05
-# Eight neighbours within an image, none between the images of a batch.
-_NEIGHBOURS = np.stack([np.zeros((3, 3), bool), np.ones((3, 3), bool), np.zeros((3, 3), bool)])
-
-
-@dataclasses.dataclass
-class _Tally:
-    """Regions of one kind, summed up.
-
-    overlap: (LEVELS,), the share of each region's pixels at a level, summed over regions.
-    half: (LEVELS,), how many regions have at least half of their pixels at this level or above, and not at the next.
-    """
-
-    regions: int = 0
-    overlap: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(LEVELS))
-    half: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(LEVELS, np.int64))
-
-    def at(self, level: int) -> dict:
-        """The figures where a pixel is called anomalous from `level` on."""
-        hits = int(self.half[level:].sum())
-        mean_overlap = float(self.overlap[level:].sum() / self.regions)
-        return {"regions": self.regions, "hits": hits, "hit_rate": hits / self.regions, "mean_overlap": mean_overlap}
-
-
 class RegionCounts:
     """Counts regions at each of 65,536 residual levels, about 1 MB for each kind of lesion, and the normal pixels beside them."""
 
     def __init__(self) -> None:
         self._normal = np.zeros(LEVELS, np.int64)
         self._tallies: dict[str, _Tally] = {}
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """All that was counted; the first axis of all arrays but `normal` is over the kinds."""
+        tallies = self._tallies.values()
+        return {
+            "normal": self._normal,
+            "kinds": np.array(list(self._tallies), np.str_),
+            "regions": np.array([tally.regions for tally in tallies], np.int64),
+            "overlap": np.array([tally.overlap for tally in tallies], np.float64).reshape(-1, LEVELS),
+            "half": np.array([tally.half for tally in tallies], np.int64).reshape(-1, LEVELS),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, np.ndarray]) -> "RegionCounts":
+        """Makes the counts that had this `state`."""
+        counts = cls()
+        counts._normal = state["normal"].copy()
+        for kind, regions, overlap, half in zip(*(state[name] for name in ("kinds", "regions", "overlap", "half")), strict=True):
+            counts._tallies[str(kind)] = _Tally(int(regions), overlap.copy(), half.copy())
+        return counts
 
     def update(
         self,
@@ -205,6 +199,44 @@ class RegionCounts:
             "false_positive_rate": float(false_positive_rates[level]),
             "per_kind": {name: tally.at(level) for name, tally in sorted(self._tallies.items()) if name},
         }
+
+
+@dataclasses.dataclass
+class _Tally:
+    """Regions of one kind, summed up.
+
+    overlap: (LEVELS,), the share of each region's pixels at a level, summed over regions.
+    half: (LEVELS,), how many regions have at least half of their pixels at this level or above, and not at the next.
+    """
+
+    regions: int = 0
+    overlap: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(LEVELS))
+    half: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(LEVELS, np.int64))
+
+    def at(self, level: int) -> dict:
+        """The figures where a pixel is called anomalous from `level` on."""
+        hits = int(self.half[level:].sum())
+        mean_overlap = float(self.overlap[level:].sum() / self.regions)
+        return {"regions": self.regions, "hits": hits, "hit_rate": hits / self.regions, "mean_overlap": mean_overlap}
+
+
+def to_levels(residual: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The level of each residual, an int from 0 to 65,535, and whether its pixel is marked, both of the arguments' shape.
+
+    Raises:
+      ValueError: the shapes differ, or a residual is NaN.
+    """
+    residual, mask = np.asarray(residual, np.float64), np.asarray(mask)
+    if residual.shape != mask.shape:
+        raise ValueError(f"residual {residual.shape} and mask {mask.shape} differ in shape")
+    if np.isnan(residual).any():
+        raise ValueError("a residual is NaN")
+    return np.round(np.clip(residual, 0.0, LARGEST) / _STEP).astype(np.int64), mask > 0.5
+
+
+def above_level(level: int) -> float:
+    """The residual that parts `level` from the next: what lies above it was rounded to a higher level."""
+    return (level + 0.5) * _STEP
 
 
 def _pieces(inside: np.ndarray, kind: np.ndarray | None, names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -16,16 +16,13 @@ from fanogan_tf.evaluation.figures import curves, distributions, image_rows, lat
 from fanogan_tf.evaluation.measured import Measured
 
 
-def write_report(
-    folder: Path, table: ScoreTable, measured: Measured, names: np.ndarray, *, timing: dict, facts: dict[str, str], note: str
-) -> dict:
+def write_report(folder: Path, table: ScoreTable, measured: Measured, *, timing: dict, facts: dict[str, str], note: str) -> dict:
     """Writes metrics.json, the figures and index.html into `folder`, which is replaced as a whole or not at all.
 
     Args:
       folder: becomes the report.
       table: the test images' scores.
       measured: what was kept when they were scored.
-      names: of the test images.
       timing: seconds and images_per_second of the scoring; None or missing where not measured.
       facts: settings to show on the page.
       note: what the data are, small in every figure.
@@ -34,9 +31,8 @@ def write_report(
       what metrics.json holds.
 
     Raises:
-      UserError: the scores are of other images or of another threshold, or are not numbers.
+      UserError: the scores are of another threshold, or are not numbers.
     """
-    check_images(table, names)
     check_scores(table, measured.threshold)
     values = measure(table, measured, timing)
     with files.whole_folder(Path(folder)) as temporary:
@@ -46,17 +42,6 @@ def write_report(
         (temporary / "metrics.json").write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         (temporary / "index.html").write_text(page.render(table, values, shown, facts, note), encoding="utf-8")
     return values
-
-
-def check_images(table: ScoreTable, names: np.ndarray) -> None:
-    """Refuses scores of other images than those called `names`.
-
-    Raises:
-      UserError: they are.
-    """
-    rows = table.image.tolist()
-    if len(rows) != len(names) or set(rows) != set(names.tolist()):
-        raise UserError("scores.csv: the scores are of other images than the test images; run fanogan score again")
 
 
 def check_scores(table: ScoreTable, threshold: float) -> None:

@@ -86,9 +86,9 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# How each input of a detector comes in: from pixels as grey levels, and from decoded files, to what the detector takes.
-_FROM_LEVELS = {"image": graph_decoding.to_signed, "region": graph_decoding.to_region}
-_FROM_FILES = {"image": graph_decoding.sixteen_bits_to_signed, "region": graph_decoding.to_region}
+# How each input of a detector is made of pixels, and of encoded files.
+_FROM_PIXELS = {"image": graph_decoding.to_signed, "region": graph_decoding.to_region}
+_FROM_FILES = {"image": graph_decoding.decode_image, "region": graph_decoding.decode_mask}
 
 
 def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -115,11 +115,10 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
         }
 
     def from_pixels(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return judged(*(_FROM_LEVELS[name](values) for name, values in zip(pixels, inputs, strict=True)))
+        return judged(*(_FROM_PIXELS[name](values) for name, values in zip(pixels, inputs, strict=True)))
 
     def from_bytes(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        decoded = (graph_decoding.decode(values, shape[:2]) for values in inputs)
-        return judged(*(_FROM_FILES[name](values) for name, values in zip(contents, decoded, strict=True)))
+        return judged(*(_FROM_FILES[name](values, shape[:2]) for name, values in zip(contents, inputs, strict=True)))
 
     functions: dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]] = {
         "serving_default": (from_pixels, [*pixels.values()]),

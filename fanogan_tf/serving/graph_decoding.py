@@ -1,15 +1,14 @@
-"""Encoded images to grey values in the graph: what `decode.read_image` and `pixels.resize` do with the same bytes.
+"""Encoded images to grey values, in the graph: what the data pipeline does with the same bytes.
 
-The EXIF orientation of a JPEG, read and applied in the graph: a camera's image must not be scored lying on its side.
-
-What the data pipeline does to an image before it is scored, as part of the graph and to the last bit.
-
-Pillow's bilinear resizing in the graph. TensorFlow's own differs in how it weights and rounds.
+EXIF orientation and scaling to [-1, 1] are exact. Resizing has Pillow's weights and rounding, which TensorFlow's own has not; it
+differs by one level of 65535 in few pixels.
 """
 
 import tensorflow as tf
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_APP1, _SCAN, _ORIENTATION = 0xE1, 0xDA, 0x0112
+_NAME = list(b"Exif\0\0")
 
 
 def decode(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
@@ -32,36 +31,69 @@ def decode(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     )
 
 
-def _grey(contents: tf.Tensor) -> tf.Tensor:
-    """One encoded image -> (h, w) float32 in 0 .. 65535."""
-    is_png = tf.strings.substr(contents, 0, len(_PNG)) == _PNG
-    is_jpeg = tf.strings.substr(contents, 0, len(_JPEG)) == _JPEG
-    with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, ["image_bytes: neither PNG nor JPEG"])]):
-        return tf.cond(is_jpeg, lambda: _from_jpeg(contents), lambda: _from_png(contents))
+def decode_image(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """The same -> float32 in [-1, 1]."""
+    return sixteen_bits_to_signed(decode(contents, size))
 
 
-def _from_jpeg(contents: tf.Tensor) -> tf.Tensor:
-    # The slower transform is the one that Pillow has.
-    pixels = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
-    grey = 257.0 * tf.cast(_luminance(tf.cast(pixels, tf.int32)), tf.float32)
-    return upright(grey, orientation(contents))
+def decode_mask(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Decodes PNG or JPEG strings (B,) of masks, nonzero where they are set: (B, H, W, 1) float32, 0 or 1.
+
+    As `pixels.resize_mask`: a pixel is set where at least half of what it covers was set.
+    """
+    return tf.map_fn(
+        lambda one: tf.cast(resize(255.0 * tf.cast(_grey(one) > 0.0, tf.float32), size) >= 128.0, tf.float32)[..., tf.newaxis],
+        contents,
+        fn_output_signature=tf.TensorSpec((*size, 1), tf.float32),
+    )
 
 
-def _from_png(contents: tf.Tensor) -> tf.Tensor:
-    pixels = tf.cast(tf.io.decode_png(contents, dtype=tf.uint16), tf.int32)
-    # Of grey alone Pillow keeps 16 bits; of all else the upper 8. Of 8 bits the upper and the lower half are the same.
-    grey = lambda: tf.cast(pixels[..., 0], tf.float32)  # noqa: E731
-    return tf.cond(tf.shape(pixels)[-1] == 1, grey, lambda: 257.0 * tf.cast(_luminance(pixels // 256), tf.float32))
+def to_signed(image: tf.Tensor) -> tf.Tensor:
+    """Grey levels (B, H, W, 1) float32 in [0, 255] -> float32 in [-1, 1].
+
+    Of an image of 8 bits, or of 16 divided by 257, comes to the last bit what `pixels.to_signed` says.
+
+    Raises, in the graph:
+      InvalidArgumentError: a value is outside of [0, 255], or NaN. Of an image scaled otherwise a score means nothing.
+    """
+    fitting = tf.reduce_all((image >= 0.0) & (image <= 255.0))
+    with tf.control_dependencies([tf.debugging.Assert(fitting, ["image: grey levels must be in [0, 255]"])]):
+        return sixteen_bits_to_signed(image * 257.0)
 
 
-def _luminance(pixels: tf.Tensor) -> tf.Tensor:
-    """(h, w, 1 to 4) int32 in 0 .. 255 -> (h, w): ITU-R 601-2 in Pillow's integers; of one or two channels the first."""
-    colour = lambda: tf.tensordot(pixels[..., :3], tf.constant([19595, 38470, 7471]), 1)  # noqa: E731
-    return tf.cond(tf.shape(pixels)[-1] >= 3, lambda: (colour() + 0x8000) // 0x10000, lambda: pixels[..., 0])
+def sixteen_bits_to_signed(values: tf.Tensor) -> tf.Tensor:
+    """Float32 in [0, 65535] -> float32 in [-1, 1]."""
+    # By way of float64, for in float32 TensorFlow multiplies by the inverse instead, which is not always the same.
+    return tf.cast(tf.cast(values, tf.float64) / 32767.5, tf.float32) - 1.0
 
 
-_APP1, _SCAN, _ORIENTATION = 0xE1, 0xDA, 0x0112
-_NAME = list(b"Exif\0\0")
+def to_region(values: tf.Tensor) -> tf.Tensor:
+    """Any pixels (B, H, W, 1) -> float32, 1 where they are above 0, else 0."""
+    return tf.cast(values > 0.0, tf.float32)
+
+
+def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """(h, w) float32 -> (H, W) float32, rounded to whole numbers: `pixels.resize`.
+
+    Pillow's two passes as two products with matrices, columns before rows. It sums up in double precision, and so does this.
+    """
+    height, width = size
+    across = tf.matmul(tf.cast(image, tf.float64), weights(tf.shape(image)[1], width), transpose_b=True)
+    down = tf.matmul(weights(tf.shape(image)[0], height), tf.cast(tf.cast(across, tf.float32), tf.float64))
+    return tf.ensure_shape(tf.round(tf.cast(down, tf.float32)), size)
+
+
+def weights(old: tf.Tensor, new: int) -> tf.Tensor:
+    """What each of `old` pixels in a row gives to each of `new` ones: (new, old) float64, every row's sum is 1.
+
+    A triangle around the new pixel's centre, which reaches one old pixel far, or one new pixel where those are larger.
+    """
+    scale = tf.cast(old, tf.float64) / new
+    reach = tf.maximum(scale, 1.0)
+    centres = (tf.range(new, dtype=tf.float64) + 0.5) * scale
+    distances = tf.abs(tf.range(tf.cast(old, tf.float64), dtype=tf.float64) + 0.5 - centres[:, tf.newaxis]) / reach
+    triangle = tf.nn.relu(1.0 - distances)
+    return triangle / tf.reduce_sum(triangle, axis=1, keepdims=True)
 
 
 def orientation(contents: tf.Tensor) -> tf.Tensor:
@@ -114,49 +146,29 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.cond(any_of(3, 4, 7, 8), lambda: image[::-1], lambda: image)
 
 
-def to_signed(image: tf.Tensor) -> tf.Tensor:
-    """Grey levels (B, H, W, 1) float32 in [0, 255] -> float32 in [-1, 1].
-
-    Of an image of 8 bits, or of 16 divided by 257, comes to the last bit what `pixels.to_signed` says.
-
-    Raises, in the graph:
-      InvalidArgumentError: a value is outside of [0, 255], or NaN. Of an image scaled otherwise a score means nothing.
-    """
-    fitting = tf.reduce_all((image >= 0.0) & (image <= 255.0))
-    with tf.control_dependencies([tf.debugging.Assert(fitting, ["image: grey levels must be in [0, 255]"])]):
-        return sixteen_bits_to_signed(image * 257.0)
+def _grey(contents: tf.Tensor) -> tf.Tensor:
+    """One encoded image -> (h, w) float32 in 0 .. 65535."""
+    is_png = tf.strings.substr(contents, 0, len(_PNG)) == _PNG
+    is_jpeg = tf.strings.substr(contents, 0, len(_JPEG)) == _JPEG
+    with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, ["image_bytes: neither PNG nor JPEG"])]):
+        return tf.cond(is_jpeg, lambda: _from_jpeg(contents), lambda: _from_png(contents))
 
 
-def sixteen_bits_to_signed(values: tf.Tensor) -> tf.Tensor:
-    """Float32 in [0, 65535] -> float32 in [-1, 1]."""
-    # By way of float64, for in float32 TensorFlow multiplies by the inverse instead, which is not always the same.
-    return tf.cast(tf.cast(values, tf.float64) / 32767.5, tf.float32) - 1.0
+def _from_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    # The slower transform is the one that Pillow has.
+    pixels = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+    grey = 257.0 * tf.cast(_luminance(tf.cast(pixels, tf.int32)), tf.float32)
+    return upright(grey, orientation(contents))
 
 
-def to_region(values: tf.Tensor) -> tf.Tensor:
-    """Any pixels (B, H, W, 1) -> float32, 1 where they are above 0, else 0."""
-    return tf.cast(values > 0.0, tf.float32)
+def _from_png(contents: tf.Tensor) -> tf.Tensor:
+    pixels = tf.cast(tf.io.decode_png(contents, dtype=tf.uint16), tf.int32)
+    # Of grey alone Pillow keeps 16 bits; of all else the upper 8. Of 8 bits the upper and the lower half are the same.
+    grey = lambda: tf.cast(pixels[..., 0], tf.float32)  # noqa: E731
+    return tf.cond(tf.shape(pixels)[-1] == 1, grey, lambda: 257.0 * tf.cast(_luminance(pixels // 256), tf.float32))
 
 
-def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """(h, w) float32 -> (H, W) float32, rounded to whole numbers: `pixels.resize`.
-
-    Pillow's two passes as two products with matrices, columns before rows. It sums up in double precision, and so does this.
-    """
-    height, width = size
-    across = tf.matmul(tf.cast(image, tf.float64), weights(tf.shape(image)[1], width), transpose_b=True)
-    down = tf.matmul(weights(tf.shape(image)[0], height), tf.cast(tf.cast(across, tf.float32), tf.float64))
-    return tf.ensure_shape(tf.round(tf.cast(down, tf.float32)), size)
-
-
-def weights(old: tf.Tensor, new: int) -> tf.Tensor:
-    """What each of `old` pixels in a row gives to each of `new` ones: (new, old) float64, every row's sum is 1.
-
-    A triangle around the new pixel's centre, which reaches one old pixel far, or one new pixel where those are larger.
-    """
-    scale = tf.cast(old, tf.float64) / new
-    reach = tf.maximum(scale, 1.0)
-    centres = (tf.range(new, dtype=tf.float64) + 0.5) * scale
-    distances = tf.abs(tf.range(tf.cast(old, tf.float64), dtype=tf.float64) + 0.5 - centres[:, tf.newaxis]) / reach
-    triangle = tf.nn.relu(1.0 - distances)
-    return triangle / tf.reduce_sum(triangle, axis=1, keepdims=True)
+def _luminance(pixels: tf.Tensor) -> tf.Tensor:
+    """(h, w, 1 to 4) int32 in 0 .. 255 -> (h, w): ITU-R 601-2 in Pillow's integers; of one or two channels the first."""
+    colour = lambda: tf.tensordot(pixels[..., :3], tf.constant([19595, 38470, 7471]), 1)  # noqa: E731
+    return tf.cond(tf.shape(pixels)[-1] >= 3, lambda: (colour() + 0x8000) // 0x10000, lambda: pixels[..., 0])

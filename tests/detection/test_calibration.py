@@ -2,7 +2,9 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from fanogan_tf.detection import calibration as in_graph
 from fanogan_tf.detection.calibration import Calibration, calibrate
 from fanogan_tf.errors import UserError
 
@@ -38,11 +40,12 @@ def test_probability_by_hand():
     np.testing.assert_allclose(calibration.probability(scores), expected)
 
 
-@pytest.mark.parametrize("rate", [0.0001, 0.001, 0.01, 0.05, 0.2, 0.5])
-@pytest.mark.parametrize("normals", [NINETEEN, NORMALS, np.array([0.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])], ids=len)
-def test_probability_at_the_threshold(rate, normals):
-    calibration = calibrate(normals, "quantile", rate)
-    np.testing.assert_allclose(calibration.probability([calibration.threshold]), 1 - rate)
+def test_probability_at_the_threshold():
+    for normals in (NINETEEN, NORMALS, np.array([0.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])):
+        for rate in (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5):
+            calibration = calibrate(normals, "quantile", rate)
+            probability = calibration.probability([calibration.threshold])
+            np.testing.assert_allclose(probability, 1 - rate, err_msg=f"{len(normals)} normals, rate {rate}")
 
 
 def test_probability_never_falls():
@@ -121,3 +124,33 @@ def test_json():
     scores = np.linspace(-5, 30, 1000)
     np.testing.assert_array_equal(again.probability(scores), calibration.probability(scores))
     assert again.threshold == calibration.threshold and again.tail == calibration.tail
+
+
+@pytest.fixture(params=["quantile", "mean_3sd"])
+def calibration(request):
+    normal = np.random.default_rng(0).gamma(2.0, 0.3, 200).astype(np.float32)
+    return calibrate(np.append(normal, normal[:5]), request.param, 0.05)
+
+
+def scores(calibration):
+    """Below, between, on and above the knots, and far beyond."""
+    knots = calibration.knots
+    return np.concatenate([np.linspace(-9, 9, 999), knots, np.nextafter(knots, 9), [-1e30, 1e30]]).astype(np.float32)
+
+
+def test_probability_in_a_graph(calibration):
+    expected = calibration.probability(scores(calibration))
+    probability = in_graph.probability(calibration, tf.constant(scores(calibration))).numpy()
+    np.testing.assert_allclose(probability, expected, rtol=1e-6)
+    assert (np.diff(np.sort(probability)) > 0).sum() > 1000  # Not all the same.
+
+
+def test_anomalous_in_a_graph_also_at_the_threshold_itself(calibration):
+    at = np.float32(calibration.threshold)
+    values = np.concatenate([scores(calibration), [at, np.nextafter(at, np.float32(9)), np.nextafter(at, np.float32(-9))]])
+    expected = calibration.anomalous(values.astype(np.float32))
+    np.testing.assert_array_equal(in_graph.anomalous(calibration, tf.constant(values, tf.float32)).numpy(), expected)
+
+
+def test_what_is_not_a_number_stays_so_in_a_graph(calibration):
+    assert np.isnan(in_graph.probability(calibration, tf.constant([np.nan])).numpy()).all()

@@ -31,7 +31,7 @@ def _write(folder, test, table=None, detector=None, timing=TIMING, groups=None):
     kept = _measured(folder.parent, test, table_of(test, detector), detector, groups)
     (folder.parent / "scores.csv").unlink()
     facts = {"method": "fanogan"}
-    return report.write_report(folder, table, kept, test.names, timing=timing, facts=facts, note="synthetic phantom")
+    return report.write_report(folder, table, kept, timing=timing, facts=facts, note="synthetic phantom")
 
 
 def _check(folder, figures):
@@ -89,22 +89,6 @@ def test_without_labels(tmp_path):
     assert values["auroc"] is values["youden"] is values["seconds"] is None
     page = _check(tmp_path / "report", FIGURES - {"roc", "precision_recall"})
     assert "No test image is labelled" in page.text
-
-
-@pytest.mark.parametrize("change", ["other", "fewer", "twice"])
-def test_scores_of_other_images(tmp_path, change):
-    test = FakeTest()
-    detector = FakeDetector(test)
-    table = table_of(test, detector)
-    if change == "fewer":
-        table = dataclasses.replace(table, **{f.name: getattr(table, f.name)[:-1] for f in dataclasses.fields(table)})
-    else:
-        names = table.image.copy()
-        names[0] = names[1] if change == "twice" else "other"
-        table = dataclasses.replace(table, image=names)
-    with pytest.raises(UserError, match=r"of other images .*run fanogan score again"):
-        _write(tmp_path / "report", test, table, detector)
-    assert not list(tmp_path.iterdir())
 
 
 def test_scores_that_cannot_be_reported(tmp_path):

@@ -1,6 +1,6 @@
-"""ROC and precision-recall curves.
+"""ROC and precision-recall curves: of one detector, and of several methods in one plot.
 
-The ROC curves of several methods in one plot (f-AnoGAN paper, figures 8 and B2).
+The second is like figures 8 and B2 of the f-AnoGAN paper.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _MARKS = {"youden": ("Youden point", "o"), "operating_point": ("calibrated thres
 
 
 def roc(labels: np.ndarray, scores: np.ndarray, metrics: dict, note: str = "") -> Figure:
-    """The ROC curve of images with the Youden point and the calibrated operating point.
+    """Draws the ROC curve of images with the Youden point and the calibrated operating point.
 
     Args:
       labels: (N,) of 0 and 1, both present.
@@ -28,8 +28,52 @@ def roc(labels: np.ndarray, scores: np.ndarray, metrics: dict, note: str = "") -
 
 
 def pixel_roc(curve: tuple[np.ndarray, np.ndarray], metrics: dict, note: str = "") -> Figure:
-    """The ROC curve of pixels: `PixelCounts.roc_curve()` and `PixelCounts.result()`."""
+    """Draws the ROC curve of pixels: `PixelCounts.roc_curve()` and `PixelCounts.result()`."""
     return _roc_figure(*curve, metrics, "ROC of pixels: residual against the mask", note, "pixels")
+
+
+def precision_recall(labels: np.ndarray, scores: np.ndarray, metrics: dict, note: str = "") -> Figure:
+    """Draws the precision-recall curve of images with the line that guessing would give; arguments as for `roc`."""
+    precision, recall, _ = sk.precision_recall_curve(labels, scores)
+    base_rate = float(np.mean(labels))
+    figure, plot = style.axes(6.2, 6.4, "Precision and recall of the anomalous images", note)
+    # Average precision is the area under these steps, not under a line through the points.
+    label = f"average precision {metrics['average_precision']:.3f}"
+    plot.plot(recall, precision, drawstyle="steps-post", color=style.ANOMALOUS_COLOUR, linewidth=2.2, label=label, zorder=3)
+    plot.axhline(base_rate, color=style.FAINT_INK, linewidth=1.2, linestyle="--", label=f"chance: base rate {base_rate:.3f}")
+    for key, (name, marker) in _MARKS.items():
+        point = metrics[key]
+        if point["precision"] is not None:
+            text = f"{name}: precision {point['precision']:.3f},\nrecall {point['sensitivity']:.3f}"
+            _mark(plot, point["sensitivity"], point["precision"], text, marker)
+    style.unit_square(plot)
+    style.label_axes(plot, "recall (sensitivity): anomalous images found", "precision: calls of anomalous that are right")
+    style.legend(plot, loc="lower left")
+    return figure
+
+
+def roc_overlay(scores: dict[str, tuple[np.ndarray, np.ndarray]], note: str = "") -> Figure:
+    """Draws one ROC curve of images per method.
+
+    Args:
+      scores: method -> labels (N,) of 0 and 1, both present, and scores (N,).
+      note: drawn small under the title.
+    """
+    curves = {}
+    for name, (labels, values) in scores.items():
+        false_positive_rate, true_positive_rate, _ = sk.roc_curve(labels, values)
+        curves[name] = false_positive_rate, true_positive_rate, float(sk.auc(false_positive_rate, true_positive_rate))
+    return _overlay(curves, "ROC of the methods: anomalous images found against false alarms", note, "images")
+
+
+def pixel_roc_overlay(curves: dict[str, tuple[np.ndarray, np.ndarray, float]], note: str = "") -> Figure:
+    """Draws one ROC curve of pixels per method.
+
+    Args:
+      curves: method -> false positive rates (K,) and true positive rates (K,), as of `PixelCounts.roc_curve()`, and the AUROC.
+      note: drawn small under the title.
+    """
+    return _overlay(curves, "ROC of pixels: each method's residual against the mask", note, "pixels")
 
 
 def _roc_figure(
@@ -50,23 +94,19 @@ def _roc_figure(
     return figure
 
 
-def precision_recall(labels: np.ndarray, scores: np.ndarray, metrics: dict, note: str = "") -> Figure:
-    """The precision-recall curve of images with the line that guessing would give; arguments as for `roc`."""
-    precision, recall, _ = sk.precision_recall_curve(labels, scores)
-    base_rate = float(np.mean(labels))
-    figure, plot = style.axes(6.2, 6.4, "Precision and recall of the anomalous images", note)
-    # Average precision is the area under these steps, not under a line through the points.
-    label = f"average precision {metrics['average_precision']:.3f}"
-    plot.plot(recall, precision, drawstyle="steps-post", color=style.ANOMALOUS_COLOUR, linewidth=2.2, label=label, zorder=3)
-    plot.axhline(base_rate, color=style.FAINT_INK, linewidth=1.2, linestyle="--", label=f"chance: base rate {base_rate:.3f}")
-    for key, (name, marker) in _MARKS.items():
-        point = metrics[key]
-        if point["precision"] is not None:
-            text = f"{name}: precision {point['precision']:.3f},\nrecall {point['sensitivity']:.3f}"
-            _mark(plot, point["sensitivity"], point["precision"], text, marker)
+def _overlay(curves: dict[str, tuple[np.ndarray, np.ndarray, float]], title: str, note: str, unit: str) -> Figure:
+    figure, plot = style.axes(9.7, 6.4, title, note)
+    areas = {name: area for name, (*_, area) in curves.items()}
+    handles = {}
+    for name, look in style.looks(list(curves)).items():
+        # The best curve lies on top.
+        above = 3 + areas[name]
+        (handles[name],) = plot.plot(*curves[name][:2], color=look.colour, linestyle=look.line, linewidth=1.9, zorder=above)
+    plot.plot([0, 1], [0, 1], color=style.FAINT_INK, linewidth=1.0, linestyle=":")
     style.unit_square(plot)
-    style.label_axes(plot, "recall (sensitivity): anomalous images found", "precision: calls of anomalous that are right")
-    style.legend(plot, loc="lower left")
+    plot.set_anchor("W")
+    style.label_axes(plot, f"false positive rate: normal {unit} called anomalous", f"sensitivity: anomalous {unit} found")
+    style.key(plot, handles, areas, "AUROC and method")
     return figure
 
 
@@ -85,43 +125,3 @@ def _mark(plot: Axes, x: float, y: float, label: str, marker: str) -> None:
         zorder=5,
         clip_on=False,
     )
-
-
-def roc_overlay(scores: dict[str, tuple[np.ndarray, np.ndarray]], note: str = "") -> Figure:
-    """One ROC curve of images per method.
-
-    Args:
-      scores: method -> labels (N,) of 0 and 1, both present, and scores (N,).
-      note: drawn small under the title.
-    """
-    curves = {}
-    for name, (labels, values) in scores.items():
-        false_positive_rate, true_positive_rate, _ = sk.roc_curve(labels, values)
-        curves[name] = false_positive_rate, true_positive_rate, float(sk.auc(false_positive_rate, true_positive_rate))
-    return _overlay(curves, "ROC of the methods: anomalous images found against false alarms", note, "images")
-
-
-def pixel_roc_overlay(curves: dict[str, tuple[np.ndarray, np.ndarray, float]], note: str = "") -> Figure:
-    """One ROC curve of pixels per method.
-
-    Args:
-      curves: method -> false positive rates (K,) and true positive rates (K,), as of `PixelCounts.roc_curve()`, and the AUROC.
-      note: drawn small under the title.
-    """
-    return _overlay(curves, "ROC of pixels: each method's residual against the mask", note, "pixels")
-
-
-def _overlay(curves: dict[str, tuple[np.ndarray, np.ndarray, float]], title: str, note: str, unit: str) -> Figure:
-    figure, plot = style.axes(9.7, 6.4, title, note)
-    areas = {name: area for name, (*_, area) in curves.items()}
-    handles = {}
-    for name, look in style.looks(list(curves)).items():
-        # The best curve lies on top.
-        above = 3 + areas[name]
-        (handles[name],) = plot.plot(*curves[name][:2], color=look.colour, linestyle=look.line, linewidth=1.9, zorder=above)
-    plot.plot([0, 1], [0, 1], color=style.FAINT_INK, linewidth=1.0, linestyle=":")
-    style.unit_square(plot)
-    plot.set_anchor("W")
-    style.label_axes(plot, f"false positive rate: normal {unit} called anomalous", f"sensitivity: anomalous {unit} found")
-    style.key(plot, handles, areas, "AUROC and method")
-    return figure

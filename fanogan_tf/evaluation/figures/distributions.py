@@ -1,6 +1,6 @@
-"""Where the scores lie: the histogram of normal and anomalous images, and the box plot per class.
+"""Distributions of scores: histogram and box plot of one detector, and a grid of histograms of several methods.
 
-The scores of normal and anomalous images, one small histogram per method (f-AnoGAN paper, figure B3).
+The grid is like figure B3 of the f-AnoGAN paper.
 """
 
 from typing import Any
@@ -25,26 +25,18 @@ _GROUPS = (
     (metrics.ANOMALOUS, "anomalous", style.ANOMALOUS_COLOUR),
     (metrics.UNKNOWN, "not labelled", style.UNKNOWN_COLOUR),
 )
-
-
-def bin_edges(scores: np.ndarray, threshold: float) -> np.ndarray:
-    """(51,) edges of the bins all groups share: from the lowest score to the 99.5th percentile, with the threshold inside.
-
-    Evenly spaced, or evenly spaced in the logarithm where `style.wants_log` says so. One outlier then cannot press all others
-    into the first bin.
-    """
-    low, high = scores.min(), np.percentile(scores, _PERCENTILE)
-    log = style.wants_log(scores)
-    if not log or threshold > 0:
-        low, high = min(low, threshold), max(high, threshold)
-    if high <= low:
-        # All scores and the threshold are one number.
-        low, high = low - 0.5, high + 0.5
-    return np.geomspace(low, high, _BINS + 1) if log else np.linspace(low, high, _BINS + 1)
+_COLUMNS, _BINS_OF_GRID = 4, 40
+_WIDTH, _HEIGHT, _LEFT, _ACROSS, _BETWEEN = 2.75, 1.35, 0.2, 0.25, 0.75  # inches: a histogram, and the room around it
+_KEY, _BELOW = 0.4, 0.62  # inches: room for the legend, and under the last row
+_LABELLED = (
+    (metrics.NORMAL, "normal images", style.NORMAL_COLOUR),
+    (metrics.ANOMALOUS, "anomalous images", style.ANOMALOUS_COLOUR),
+)
+_FENCE = 2.0  # interquartile ranges beyond the quartiles of a group, of normally spread scores all but 1 in 1,000
 
 
 def histogram(table: ScoreTable, threshold: float, note: str = "") -> Figure:
-    """Scores of each group of images, each group's bars adding up to 100 %, with the calibrated threshold.
+    """Draws the scores of each group of images, each group's bars adding up to 100 %, with the calibrated threshold.
 
     Scores above the last bin are counted in it, and the axis says so.
     """
@@ -71,7 +63,7 @@ def histogram(table: ScoreTable, threshold: float, note: str = "") -> Figure:
 
 
 def boxplot(table: ScoreTable, threshold: float, note: str = "") -> Figure:
-    """Scores of each class: boxes are quartiles, whiskers reach 1.5 box lengths at most, dots are the images beyond.
+    """Draws the scores of each class: boxes are quartiles, whiskers reach 1.5 box lengths at most, dots are the images beyond.
 
     Boxes lie on their side so that long class names have room; classes that hold normal images are on top.
     """
@@ -115,28 +107,8 @@ def boxplot(table: ScoreTable, threshold: float, note: str = "") -> Figure:
     return figure
 
 
-def _class_colour(table: ScoreTable, rows: np.ndarray) -> str:
-    if metrics.is_normal_class(table, rows):
-        return style.NORMAL_COLOUR
-    return style.ANOMALOUS_COLOUR if (table.label[rows] == metrics.ANOMALOUS).any() else style.UNKNOWN_COLOUR
-
-
-def _threshold_line(plot: Axes, threshold: float) -> Line2D:
-    return plot.axvline(threshold, color=style.INK, linewidth=1.6, linestyle="--", label=f"threshold {threshold:.3g}")
-
-
-_COLUMNS, _GRID_BINS = 4, 40
-_WIDTH, _HEIGHT, _LEFT, _ACROSS, _BETWEEN = 2.75, 1.35, 0.2, 0.25, 0.75  # inches: a histogram, and the room around it
-_KEY, _BELOW = 0.4, 0.62  # inches: room for the legend, and under the last row
-_GRID_GROUPS = (
-    (metrics.NORMAL, "normal images", style.NORMAL_COLOUR),
-    (metrics.ANOMALOUS, "anomalous images", style.ANOMALOUS_COLOUR),
-)
-_FENCE = 2.0  # interquartile ranges beyond the quartiles of a group, of normally spread scores all but 1 in 1,000
-
-
 def score_grid(scores: dict[str, tuple[np.ndarray, np.ndarray]], note: str = "") -> Figure:
-    """For each method the shares of its normal and of its anomalous images over their scores, each adding up to 100 %.
+    """Draws for each method the shares of its normal and of its anomalous images over their scores, each adding up to 100 %.
 
     Every histogram has its own axes, the horizontal one logarithmic where the scores spread far.
 
@@ -166,28 +138,54 @@ def score_grid(scores: dict[str, tuple[np.ndarray, np.ndarray]], note: str = "")
     return figure
 
 
-def grid_bin_edges(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(41,) edges of bins that reach as far as the bulk of each group: neither tail can press it into a few bins.
+def bin_edges(scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Places (51,) edges of bins that all groups share, from the lowest score to the 99.5th percentile, the threshold inside.
+
+    Evenly spaced, or evenly spaced in the logarithm where `style.wants_log` says so. One outlier then cannot press all others
+    into the first bin.
+    """
+    low, high = scores.min(), np.percentile(scores, _PERCENTILE)
+    log = style.wants_log(scores)
+    if not log or threshold > 0:
+        low, high = min(low, threshold), max(high, threshold)
+    if high <= low:
+        # All scores and the threshold are one number.
+        low, high = low - 0.5, high + 0.5
+    return np.geomspace(low, high, _BINS + 1) if log else np.linspace(low, high, _BINS + 1)
+
+
+def bin_edges_by_group(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Places (41,) edges of bins that reach as far as the bulk of each group: neither tail can press it into a few bins.
 
     Evenly spaced, or evenly spaced in the logarithm where `style.wants_log` says so.
     """
     log = style.wants_log(scores)
     values = np.log(scores) if log else scores
-    quartiles = np.array([np.percentile(values[labels == label], (25, 75)) for label, *_ in _GRID_GROUPS])
+    quartiles = np.array([np.percentile(values[labels == label], (25, 75)) for label, *_ in _LABELLED])
     reach = _FENCE * np.diff(quartiles, axis=1)
     low = max(values.min(), (quartiles[:, :1] - reach).min())
     high = min(values.max(), (quartiles[:, 1:] + reach).max())
     if high <= low:
         # Nearly all scores are one number.
         low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, _GRID_BINS + 1)
+    edges = np.linspace(low, high, _BINS_OF_GRID + 1)
     return np.exp(edges) if log else edges
 
 
+def _class_colour(table: ScoreTable, rows: np.ndarray) -> str:
+    if metrics.is_normal_class(table, rows):
+        return style.NORMAL_COLOUR
+    return style.ANOMALOUS_COLOUR if (table.label[rows] == metrics.ANOMALOUS).any() else style.UNKNOWN_COLOUR
+
+
+def _threshold_line(plot: Axes, threshold: float) -> Line2D:
+    return plot.axvline(threshold, color=style.INK, linewidth=1.6, linestyle="--", label=f"threshold {threshold:.3g}")
+
+
 def _histograms(plot: Axes, labels: np.ndarray, scores: np.ndarray) -> None:
-    edges = grid_bin_edges(labels, scores)
+    edges = bin_edges_by_group(labels, scores)
     shown = np.clip(scores, edges[0], edges[-1])
-    for label, _, colour in _GRID_GROUPS:
+    for label, _, colour in _LABELLED:
         group = shown[labels == label]
         shares = np.histogram(group, edges)[0] / len(group)
         plot.stairs(shares, edges, fill=True, color=colour, alpha=0.35)
@@ -210,7 +208,7 @@ def _title(plot: Axes, name: str, area: float) -> None:
 
 
 def _key(figure: Figure, x: float, y: float) -> None:
-    handles = [Patch(facecolor=colour, alpha=0.5, edgecolor=colour, label=name) for _, name, colour in _GRID_GROUPS]
+    handles = [Patch(facecolor=colour, alpha=0.5, edgecolor=colour, label=name) for _, name, colour in _LABELLED]
     figure.legend(
         handles=handles,
         loc="upper left",
