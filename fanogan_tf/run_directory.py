@@ -177,11 +177,14 @@ def _fingerprints(splits: Splits) -> dict[str, dict]:
 
 
 def _fingerprint(image_set: ImageSet) -> dict:
-    """Enough to notice other images: number, shape, names, and the pixels of up to 100 of them."""
+    """Enough to notice other images: number, shape, names, and the pixels, and regions if there are any, of up to 100 of them."""
     some = np.unique(np.linspace(0, len(image_set) - 1, 100).astype(int))
-    return {
+    fingerprint = {
         "images": len(image_set),
         "shape": list(image_set.image_shape),
         "names": zlib.crc32("\n".join(image_set.names.tolist()).encode(errors="surrogateescape")),
         "pixels": zlib.crc32(np.ascontiguousarray(image_set.images[some]).tobytes()),
     }
+    if image_set.regions is not None:
+        fingerprint["regions"] = zlib.crc32(np.asarray(image_set.regions[some], np.uint8).tobytes())
+    return fingerprint

@@ -245,6 +245,19 @@ def test_other_data(run, split, other):
     assert run.data.read_text() == before and kept(run).iterations == 7
 
 
+def test_other_regions(run):
+    regions = np.ones(SPLITS.train.images.shape, bool)
+    inside = dataclasses.replace(SPLITS, train=dataclasses.replace(SPLITS.train, regions=regions))
+    begin(run, splits=inside)
+    run.check_data(inside)
+    moved = regions.copy()
+    moved[0, 0, 0] = False
+    for other in (moved, None):
+        changed = dataclasses.replace(SPLITS, train=dataclasses.replace(SPLITS.train, regions=other))
+        with pytest.raises(UserError, match="the train images are not those"):
+            run.check_data(changed)
+
+
 def test_workers_other_than_the_chief_write_nothing(run, monkeypatch):
     config = json.dumps({"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}})
     with monkeypatch.context() as other:

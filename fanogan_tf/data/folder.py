@@ -153,21 +153,42 @@ def _with_regions(root: Path, splits: dict[str, list[_File]]) -> dict[str, list[
     found: dict[str, list[_File]] = {}
     for split, files in splits.items():
         folder = root / _REGIONS[split]
-        there = {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_images(folder)}
-        taken: dict[Path, str] = {}
+        there = _by_stem(folder, "region")
+        taken: dict[Path, _File] = {}
         found[split] = []
         for file in files:
             below = Path(file.name).with_suffix("")
-            inside = below.relative_to(below.parts[0]).as_posix()
-            region = there.get(below.as_posix()) or there.get(inside)
+            inside = Path(*below.parts[1:])
+            region = there.get(below) or there.get(inside)
             if region is None:
                 wanted = folder / f"{inside}{file.path.suffix}"
                 raise UserError(f"{file.path}: no region; add {wanted}, or remove the folders of regions")
             if region in taken:
-                apart = f"{folder.name}/test_normal and {folder.name}/test_anomalous"
-                raise UserError(f"{region}: a region for {taken[region]} and for {file.name}; put one each into {apart}")
-            taken[region] = file.name
+                raise UserError(f"{region}: a region for {taken[region].name} and for {file.name}; {_apart(taken[region], file)}")
+            taken[region] = file
             found[split].append(dataclasses.replace(file, region=region))
+    return found
+
+
+def _apart(one: _File, other: _File) -> str:
+    """The remedy for two images that have one region."""
+    folders = sorted({Path(file.name).parts[0] for file in (one, other)}, reverse=True)
+    if len(folders) == 1:
+        return "rename one of the images"
+    return f"put one each into {' and '.join(f'test_regions/{name}' for name in folders)}"
+
+
+def _by_stem(folder: Path, kind: str) -> dict[Path, Path]:
+    """The images below `folder`, by their path in it without the file's ending.
+
+    Raises:
+      UserError: two of them differ in the ending alone. kind: what they are, for the message.
+    """
+    found: dict[Path, Path] = {}
+    for path in find_images(folder):
+        other = found.setdefault(path.relative_to(folder).with_suffix(""), path)
+        if other != path:
+            raise UserError(f"{path}: a second {kind} for the same image, beside {other.name}; remove one")
     return found
 
 
@@ -186,12 +207,7 @@ def _normals(root: Path, subfolder: str) -> list[_File]:
 
 
 def _anomalous(root: Path) -> list[_File]:
-    masks: dict[Path, Path] = {}
-    for mask in find_images(root / "test_masks"):
-        other = masks.setdefault(mask.relative_to(root / "test_masks").with_suffix(""), mask)
-        if other != mask:
-            raise UserError(f"{mask}: a second mask for the same image, beside {other.name}; remove one")
-
+    masks = _by_stem(root / "test_masks", "mask")
     found = []
     for path in _images(root, "test_anomalous"):
         relative = path.relative_to(root / "test_anomalous")

@@ -25,7 +25,7 @@ def group_finder(rule: str, root: Path) -> Callable[[str], str]:
       a function from an image's path relative to `root` to its group.
 
     Raises:
-      UserError: no such rule; and, by the function, an image that the rule finds no group for.
+      UserError: no such rule, or an unusable CSV; and, by the function, an image that the rule finds no group for.
     """
     kind, _, rest = rule.partition(":")
     if kind == "folder" and rest.isdecimal() and int(rest) >= 1:
@@ -66,12 +66,20 @@ def _column(file: str, column: str, root: Path, rule: str) -> Callable[[str], st
     path = root / file if (root / file).is_file() else Path(file)
     if not path.is_file():
         raise UserError(f"--group_by={rule}: {path}: no such file; give its path, or one relative to {root}")
-    with open(path, newline="", encoding="utf-8") as table:
-        reader = csv.DictReader(table)
-        missing = [name for name in ("image", column) if name not in (reader.fieldnames or ())]
-        if missing:
-            raise UserError(f"{path}: no column {missing[0]}; it has {', '.join(reader.fieldnames or ())}")
-        groups = {row["image"]: row[column] for row in reader}
+    groups: dict[str, str] = {}
+    try:
+        # Spreadsheets put a byte order mark in front.
+        with open(path, newline="", encoding="utf-8-sig") as table:
+            reader = csv.DictReader(table)
+            missing = [name for name in ("image", column) if name not in (reader.fieldnames or ())]
+            if missing:
+                raise UserError(f"{path}: no column {missing[0]}; it has {', '.join(reader.fieldnames or ())}")
+            for row in reader:
+                known = groups.setdefault(row["image"], row[column])
+                if known != row[column]:
+                    raise UserError(f"{path}: {row['image']} is in {known} and in {row[column]}; remove one of the rows")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not a CSV in UTF-8 ({error}); save it as one") from error
 
     def group(name: str) -> str:
         found = groups.get(name) or groups.get(PurePosixPath(name).name)
@@ -120,6 +128,5 @@ def check_apart(groups: dict[str, Sequence[str]], rule: str) -> None:
             shared = sorted(splits[one] & splits[other])
             if shared:
                 some = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
-                raise UserError(
-                    f"--group_by={rule}: {len(shared)} groups are on two sides, {one} and {other}: {some}; move each to one"
-                )
+                count = "1 group is" if len(shared) == 1 else f"{len(shared)} groups are"
+                raise UserError(f"--group_by={rule}: {count} on two sides, {one} and {other}: {some}; move each to one")

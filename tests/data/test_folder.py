@@ -296,5 +296,18 @@ def test_bad_regions_are_named(root, tmp_path):
         save(root / name, noise(1))
         (root / "test_regions" / name).unlink(missing_ok=True)
     save(root / "test_regions" / "1.png", np.ones((12, 16), np.uint8))
-    with pytest.raises(UserError, match=r"test_regions/1.png: a region for test_normal/1.png and for test_anomalous/1.png"):
+    remedy = r"put one each into test_regions/test_normal and test_regions/test_anomalous"
+    with pytest.raises(UserError, match=rf"test_regions/1.png: a region for test_normal/1.png and .*/1.png; {remedy}"):
+        load(root, tmp_path)
+
+
+def test_two_files_of_one_stem_do_not_share_a_region(root, tmp_path):
+    add_regions(root)
+    second = save(root / "train_regions" / "b" / "4.tif", np.ones((12, 16), np.uint8))
+    with pytest.raises(UserError, match=r"train_regions/b/4.tif: a second region for the same image, beside 4.png; remove one"):
+        load(root, tmp_path)
+    second.unlink()
+    save(root / "train_normal" / "b" / "4.bmp", noise(4))
+    said = r"train_regions/b/4.png: a region for train_normal/b/4.bmp and for train_normal/b/4.png; rename one of the images"
+    with pytest.raises(UserError, match=said):
         load(root, tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fanogan_tf.data import folder
-from fanogan_tf.data.grouping import group_finder, hold_out_groups
+from fanogan_tf.data.grouping import check_apart, group_finder, hold_out_groups
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 from tests.helpers.image_folders import patients
@@ -98,3 +98,25 @@ def test_bad_rules_and_images_without_a_group(root, tmp_path):
                 image.unlink()
     with pytest.raises(UserError, match="one group cannot be parted"):
         load(root, tmp_path, "folder:1")
+
+
+def test_tables_of_spreadsheets_and_damaged_ones(root):
+    def group(content):
+        (root / "some.csv").write_bytes(content)
+        return group_finder("csv:some.csv:person", root)("train_normal/1.png")
+
+    assert group("\ufeffimage,person\r\n1.png,Müller\r\n".encode()) == "Müller"
+    assert group(b"image,person\n1.png,a\n1.png,a\n") == "a"
+    for content, said in (
+        (b"image,person\n1.png,a\n2.png,b\n1.png,b\n", r"some.csv: 1.png is in a and in b; remove one"),
+        ("image,person\n1.png,Müller\n".encode("latin-1"), r"some.csv: not a CSV in UTF-8 .*; save it as one"),
+        (b"", r"some.csv: no column image"),
+        (b"image,person\n1.png\n", r"some.csv: no person for train_normal/1.png; add a row"),
+    ):
+        with pytest.raises(UserError, match=said):
+            group(content)
+
+
+def test_one_patient_on_two_sides():
+    with pytest.raises(UserError, match=r"^--group_by=folder:1: 1 group is on two sides, train and test: a; move each to one$"):
+        check_apart({"train": ["a", "b"], "validation": ["c"], "test": ["a"]}, "folder:1")
