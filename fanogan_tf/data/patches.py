@@ -1,7 +1,4 @@
-"""Where patches are cut from an image.
-
-Patches that are cut when they are asked for: any number of them costs no memory and no disk.
-"""
+"""Patches of images: the places where they are cut, and an array that cuts them only when they are asked for."""
 
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
-"""`--image_size`, and resizing to it.
+"""Pixels of images: their size, their range, and sheets of many small images.
 
-From stored integers to the networks' range [-1, 1].
-
-Many small images on one sheet.
+Stored images are uint8 or uint16. The networks take and give float32 in [-1, 1].
 """
 
 import re

@@ -1,6 +1,7 @@
-"""Many volumes, prepared in parallel, each only once.
+"""Prepared volumes on disk: several are prepared at a time, and none twice.
 
-Prepared volumes on disk, found by what they were made from: no volume is prepared twice with the same settings.
+An entry is one folder, `volume-<key>`: `meta.json` and one .npy file per array. The key depends on the bytes that the volume is
+made from and on the settings, not on names.
 """
 
 import dataclasses
@@ -22,6 +23,10 @@ from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
 from fanogan_tf.oct.preparation import Preparation, PreparedVolume, prepare
 from fanogan_tf.oct.readers import find
 from fanogan_tf.oct.volume import Volume
+
+_VERSION = 1  # To be raised when the preparation gives other areas for the same volume.
+_OF_THE_SOURCE = ("name", "label", "source")
+_ARRAYS = ("areas", "scans", "top", "bottom", "lesions")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,43 +111,6 @@ def prepare_all(
     return prepared, list(problems.values())
 
 
-def _prepare_missing(missing: dict[Path, VolumeFile | Phantom], settings: Preparation, skip_unreadable: bool) -> dict[str, str]:
-    """Returns name -> message of what was skipped."""
-    problems = {}
-    # Processes, as the minimum cut holds Python's lock.
-    parallel = joblib.Parallel(n_jobs=min(len(missing), os.cpu_count() or 1), return_as="generator_unordered")
-    finished = parallel(joblib.delayed(_prepare_one)(entry, source, settings) for entry, source in missing.items())
-    with tqdm(total=len(missing), desc="Preparing volumes", unit="volume", file=sys.stderr) as bar:
-        for name, message in finished:
-            if message and not skip_unreadable:
-                with warnings.catch_warnings(action="ignore"):  # joblib tells that the other volumes were broken off.
-                    finished.close()
-                raise UserError(message)
-            if message:
-                problems[name] = message
-            bar.update()
-    return problems
-
-
-def _prepare_one(entry: Path, source: VolumeFile | Phantom, settings: Preparation) -> tuple[str, str]:
-    """Returns the volume's name, and what is wrong with it or ""."""
-    try:
-        write(entry, prepare(source.make(), settings))
-    except UserError as error:
-        return source.name, str(error)
-    return source.name, ""
-
-
-def _left_out(volume: PreparedVolume) -> str:
-    shown = "; ".join(f"B-scan {scan}: {reason}" for scan, reason in volume.left_out)
-    return f"{volume.name}: {len(volume.left_out)} of {volume.shape[0]} B-scans left out ({shown})"
-
-
-_VERSION = 1  # To be raised when the preparation gives other areas for the same volume.
-_OF_THE_SOURCE = ("name", "label", "source")
-_ARRAYS = ("areas", "scans", "top", "bottom", "lesions")
-
-
 def entry_path(cache_dir: Path, content: list, settings: Preparation) -> Path:
     """The folder of a prepared volume. content: what the volume is made from, all that JSON can hold."""
     text = json.dumps([_VERSION, content, dataclasses.asdict(settings)], sort_keys=True)
@@ -176,3 +144,35 @@ def read(entry: Path, source) -> PreparedVolume | None:
         return PreparedVolume(name=source.name, label=source.label, source=source, **meta, **arrays)
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
+
+
+def _prepare_missing(missing: dict[Path, VolumeFile | Phantom], settings: Preparation, skip_unreadable: bool) -> dict[str, str]:
+    """Returns name -> message of what was skipped."""
+    problems = {}
+    # Processes, as the minimum cut holds Python's lock.
+    parallel = joblib.Parallel(n_jobs=min(len(missing), os.cpu_count() or 1), return_as="generator_unordered")
+    finished = parallel(joblib.delayed(_prepare_one)(entry, source, settings) for entry, source in missing.items())
+    with tqdm(total=len(missing), desc="Preparing volumes", unit="volume", file=sys.stderr) as bar:
+        for name, message in finished:
+            if message and not skip_unreadable:
+                with warnings.catch_warnings(action="ignore"):  # joblib tells that the other volumes were broken off.
+                    finished.close()
+                raise UserError(message)
+            if message:
+                problems[name] = message
+            bar.update()
+    return problems
+
+
+def _prepare_one(entry: Path, source: VolumeFile | Phantom, settings: Preparation) -> tuple[str, str]:
+    """Returns the volume's name, and what is wrong with it or ""."""
+    try:
+        write(entry, prepare(source.make(), settings))
+    except UserError as error:
+        return source.name, str(error)
+    return source.name, ""
+
+
+def _left_out(volume: PreparedVolume) -> str:
+    shown = "; ".join(f"B-scan {scan}: {reason}" for scan, reason in volume.left_out)
+    return f"{volume.name}: {len(volume.left_out)} of {volume.shape[0]} B-scans left out ({shown})"

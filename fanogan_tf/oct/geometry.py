@@ -1,9 +1,8 @@
-"""The retina cut out and flattened, and the way back (f-AnoGAN, section 3).
+"""The geometry of flattened retinas: columns, areas cut out of B-scans, and the way back (f-AnoGAN, section 3).
 
-The bottom surface becomes the last row of an area of fixed height. A column whose retina is thicker than that is shrunk to it;
-all others are left as they are, with what lies above the retina in the rows that remain.
-
-Fewer columns, as the paper has it: 512 become 256 (f-AnoGAN, section 3). Any number can become any smaller one.
+Neighbouring columns are joined first: the paper makes 256 of 512, and any number can become any smaller one. Then the bottom
+surface becomes the last row of an area of fixed height. A column whose retina is thicker than that is shrunk to it. All others
+are left as they are, with what lies above the retina in the rows that remain.
 """
 
 import numpy as np
@@ -50,21 +49,6 @@ def unflatten(area: np.ndarray, top: np.ndarray, bottom: np.ndarray, rows: int) 
     return np.where(inside, values, np.float32(0)).astype(np.float32)
 
 
-def _step(top: np.ndarray, bottom: np.ndarray, height: int) -> np.ndarray:
-    """(W,) rows of the scan per row of the area: 1, or more where the retina is thicker than the area is high."""
-    return np.maximum(1.0, (bottom - top) / (height - 1))
-
-
-def _rows(top: np.ndarray, bottom: np.ndarray, height: int) -> np.ndarray:
-    """(height, W) the row of the scan that each pixel of the area comes from."""
-    return bottom - np.arange(height - 1, -1, -1)[:, None] * _step(top, bottom, height)
-
-
-def _mirrored(rows: np.ndarray, last: int) -> np.ndarray:
-    rows = np.abs(rows)
-    return np.clip(np.where(rows > last, 2 * last - rows, rows), 0, last)
-
-
 def starts(width: int, columns: int) -> np.ndarray:
     """(columns,) the first of the `width` columns that each of the `columns` <= width joins."""
     return np.arange(columns) * width // columns
@@ -95,3 +79,18 @@ def spread(values: np.ndarray, width: int) -> np.ndarray:
     columns = values.shape[-1]
     counts = np.diff(np.append(starts(width, columns), width))
     return np.repeat(values, counts, axis=-1)
+
+
+def _step(top: np.ndarray, bottom: np.ndarray, height: int) -> np.ndarray:
+    """(W,) rows of the scan per row of the area: 1, or more where the retina is thicker than the area is high."""
+    return np.maximum(1.0, (bottom - top) / (height - 1))
+
+
+def _rows(top: np.ndarray, bottom: np.ndarray, height: int) -> np.ndarray:
+    """(height, W) the row of the scan that each pixel of the area comes from."""
+    return bottom - np.arange(height - 1, -1, -1)[:, None] * _step(top, bottom, height)
+
+
+def _mirrored(rows: np.ndarray, last: int) -> np.ndarray:
+    rows = np.abs(rows)
+    return np.clip(np.where(rows > last, 2 * last - rows, rows), 0, last)

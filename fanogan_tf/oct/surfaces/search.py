@@ -1,7 +1,4 @@
-"""The cheapest surface through a volume, as a minimum cut.
-
-The cheapest line through each B-scan, by dynamic programming.
-"""
+"""Searches for the cheapest surface: through a whole volume by a minimum cut, or line by line by dynamic programming."""
 
 import numpy as np
 
