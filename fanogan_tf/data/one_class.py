@@ -1,4 +1,4 @@
-"""Labelled arrays of several classes, turned into one normal class against the rest, or one anomalous class among the rest.
+"""Labelled arrays of several classes, as one normal class against the rest, or one anomalous class among the rest.
 
 `--dataset=digits`: 1797 scanned digits of 8x8 pixels that come with scikit-learn, so nothing is downloaded.
 

@@ -1,6 +1,6 @@
-"""Where patches are cut from an image.
+"""Patches of images: the places to cut them from, and arrays that cut them only when they are asked for.
 
-Patches that are cut when they are asked for: any number of them costs no memory and no disk.
+Any number of such patches costs no memory and no disk.
 """
 
 from collections.abc import Sequence

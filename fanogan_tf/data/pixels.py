@@ -1,9 +1,4 @@
-"""`--image_size`, and resizing to it.
-
-From stored integers to the networks' range [-1, 1].
-
-Many small images on one sheet.
-"""
+"""Pixels: sizes and resizing, stored integers and the networks' range [-1, 1], and sheets of many small images."""
 
 import re
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Many volumes, prepared in parallel, each only once.
-
-Prepared volumes on disk, found by what they were made from: no volume is prepared twice with the same settings.
-"""
+"""Prepared volumes on disk: made in parallel, found by their content and settings, and never made twice."""
 
 import dataclasses
 import hashlib

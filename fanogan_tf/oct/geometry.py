@@ -1,9 +1,8 @@
-"""The retina cut out and flattened, and the way back (f-AnoGAN, section 3).
+"""The retina's geometry: fewer columns, the retina cut out and flattened, and the way back (f-AnoGAN, section 3).
 
 The bottom surface becomes the last row of an area of fixed height. A column whose retina is thicker than that is shrunk to it;
-all others are left as they are, with what lies above the retina in the rows that remain.
-
-Fewer columns, as the paper has it: 512 become 256 (f-AnoGAN, section 3). Any number can become any smaller one.
+all others are left as they are, with what lies above the retina in the rows that remain. The paper reduces 512 columns to 256;
+here any number can become any smaller one.
 """
 
 import numpy as np

@@ -1,7 +1,4 @@
-"""The cheapest surface through a volume, as a minimum cut.
-
-The cheapest line through each B-scan, by dynamic programming.
-"""
+"""The cheapest surface through a volume, by a minimum cut in 3-D, or by dynamic programming in each B-scan."""
 
 import numpy as np
 
