@@ -1,4 +1,4 @@
-"""Writing files so that they are either whole or not there at all."""
+"""Files that are written whole or not at all."""
 
 import contextlib
 import os

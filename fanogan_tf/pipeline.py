@@ -1,4 +1,4 @@
-"""The way through the house: images -> training -> detection -> evaluation. What the scripts tell, in order."""
+"""The way through the house, step by step as the commands tell it: images, training, detection, evaluation."""
 
 import json
 import os

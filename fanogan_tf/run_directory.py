@@ -1,4 +1,4 @@
-"""One directory per run: what it holds, and what keeps two runs from getting into each other's way."""
+"""The run directory: its contents, and the guards that keep two runs apart."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The commands of `fanogan`: what each takes, and the steps it goes through."""
+"""The commands of `fanogan`: their flags, and the steps they go through."""

@@ -1,4 +1,4 @@
-"""A command of `fanogan`, and what all commands share."""
+"""The parts that all commands share: their description, and the first import of TensorFlow."""
 
 import contextlib
 import dataclasses

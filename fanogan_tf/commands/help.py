@@ -1,4 +1,4 @@
-"""What `--help` prints: the commands, and the flags of one, in groups."""
+"""The help texts: the list of commands, and the flags of one in groups."""
 
 import dataclasses
 import shutil

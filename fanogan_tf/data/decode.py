@@ -1,4 +1,4 @@
-"""Image files: finding them and reading them."""
+"""Image files, found and read as grey values."""
 
 import os
 from collections.abc import Iterator

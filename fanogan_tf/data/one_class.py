@@ -1,8 +1,8 @@
-"""Data sets of ten classes, one of which is normal and the rest anomalous, or the other way round.
+"""Labelled arrays of several classes, as one normal class against the rest, or one anomalous class among the rest.
 
---dataset=digits          1797 scanned digits of 8x8 pixels; they come with scikit-learn, so nothing is downloaded
---dataset=mnist           70,000 digits of 28x28 pixels, downloaded by Keras or read from a file in its format
---dataset=fashion_mnist   70,000 pieces of clothing, likewise
+`--dataset=digits`: 1797 scanned digits of 8x8 pixels that come with scikit-learn, so nothing is downloaded.
+
+`--dataset=mnist` and `--dataset=fashion_mnist`: 28x28 images of ten classes, by Keras or from a file in its format.
 """
 
 import functools

@@ -1,4 +1,7 @@
-"""Patches of images: the places where they are cut, and an array that cuts them only when they are asked for."""
+"""Patches of images: the places to cut them from, and arrays that cut them only when they are asked for.
+
+Any number of such patches costs no memory and no disk.
+"""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,4 @@
-"""Pixels of images: their size, their range, and sheets of many small images.
-
-Stored images are uint8 or uint16. The networks take and give float32 in [-1, 1].
-"""
+"""Pixels: sizes and resizing, stored integers and the networks' range [-1, 1], and sheets of many small images."""
 
 import re
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""From trained networks to a score, a map and a decision."""
+"""Scores, maps and decisions from trained networks."""

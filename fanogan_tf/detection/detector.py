@@ -1,4 +1,4 @@
-"""Everything that turns an image into a score, a map and a decision, as one thing to save, load and serve."""
+"""The detector: everything that turns an image into a score, a map and a decision, as one thing to save, load and serve."""
 
 import dataclasses
 import json

@@ -1,6 +1,7 @@
-"""From images back to latent vectors by gradient descent: AnoGAN's way, before there was an encoder.
+"""The latent search: from images back to latent vectors by gradient descent, as AnoGAN has it.
 
-Per image as if it were alone: its own optimizer state, its own end, and random numbers that do not know its place in the batch.
+Each image is searched for as if it were alone: with its own optimizer state, its own end, and random numbers that do not know its
+place in the batch.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`scores.csv`: one row per image, written while scoring and read by whatever comes after."""
+"""`scores.csv`: one row per image, written while scoring and read by all later steps."""
 
 import csv
 import dataclasses

@@ -1,4 +1,4 @@
-"""From images to scores: the paper's formulas, every image of a source batch by batch, and images handed over in Python.
+"""Scoring: the paper's formulas, every image of a source batch by batch, and images handed over in Python.
 
 The residuals are `losses.mean_square` of differences: means over pixels, features or coordinates, never sums, so that a score
 does not grow with the image (f-AnoGAN, section 2.3).

@@ -1,4 +1,4 @@
-"""What a report needs of the networks: measured once, while the test images are scored, and kept with their scores."""
+"""The measurements that a report needs of the networks: made once, while scoring, and kept with the scores."""
 
 import dataclasses
 import hashlib

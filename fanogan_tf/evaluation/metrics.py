@@ -1,8 +1,4 @@
-"""How well scores tell anomalous images from normal ones.
-
-One rule holds everywhere: an image is called anomalous when score > threshold, as the detector does it. "Positive" means
-anomalous. Every returned value is a plain float, int or None (not computable), so that it can be written as JSON.
-"""
+"""Metrics of scores: the separation of anomalous images from normal ones."""
 
 import numpy as np
 from sklearn import metrics as sk

@@ -1,4 +1,4 @@
-"""What every method is: how it trains, and what it reads; and the steps that the recipes of all share."""
+"""The base of all methods: their training, the options that they read, and the steps that all recipes share."""
 
 import keras
 import numpy as np

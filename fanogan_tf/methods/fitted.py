@@ -1,4 +1,4 @@
-"""The plain baselines, fitted at once instead of trained step by step: what they are fitted to, and what came of it, kept."""
+"""The plain baselines, fitted at once instead of trained step by step, and their fit kept on disk."""
 
 import time
 from collections.abc import Callable

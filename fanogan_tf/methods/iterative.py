@@ -1,4 +1,4 @@
-"""Mapping by gradient descent (f-AnoGAN, section 3.1, "iterative"): z is looked for image by image, on f-AnoGAN's WGAN-GP.
+"""Mapping by gradient descent (f-AnoGAN, section 3.1, "iterative"): a search for z, image by image, on f-AnoGAN's WGAN-GP.
 
 An encoder, f-AnoGAN's own, is trained only where the mapping starts from its guess.
 """

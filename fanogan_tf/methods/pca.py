@@ -1,6 +1,6 @@
-"""Principal components of normal images: what a network must beat to be worth its training. No label has a say in it.
+"""Principal components of normal images: the baseline that a network must beat to be worth its training.
 
-An image is restored as its projection on the components.
+An image is restored as its projection on the components. No label has a say in them.
 """
 
 import numpy as np

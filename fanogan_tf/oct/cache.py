@@ -1,8 +1,4 @@
-"""Prepared volumes on disk: several are prepared at a time, and none twice.
-
-An entry is one folder, `volume-<key>`: `meta.json` and one .npy file per array. The key depends on the bytes that the volume is
-made from and on the settings, not on names.
-"""
+"""Prepared volumes on disk: made in parallel, found by their content and settings, and never made twice."""
 
 import dataclasses
 import hashlib

@@ -1,8 +1,8 @@
-"""The geometry of flattened retinas: columns, areas cut out of B-scans, and the way back (f-AnoGAN, section 3).
+"""The retina's geometry: fewer columns, the retina cut out and flattened, and the way back (f-AnoGAN, section 3).
 
-Neighbouring columns are joined first: the paper makes 256 of 512, and any number can become any smaller one. Then the bottom
-surface becomes the last row of an area of fixed height. A column whose retina is thicker than that is shrunk to it. All others
-are left as they are, with what lies above the retina in the rows that remain.
+The bottom surface becomes the last row of an area of fixed height. A column whose retina is thicker than that is shrunk to it;
+all others are left as they are, with what lies above the retina in the rows that remain. The paper reduces 512 columns to 256;
+here any number can become any smaller one.
 """
 
 import numpy as np

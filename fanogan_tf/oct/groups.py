@@ -1,4 +1,4 @@
-"""Volumes as what is reported above the image: their scores, maps and figures, from the patches cut from them."""
+"""Volumes as groups of patches: their scores, maps and figures."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From a scanner's volume to flattened retinas, as the paper prepares them (f-AnoGAN, section 3)."""
+"""The preparation of a scanner's volume: normalised, narrowed, flattened retinas, as in the paper (f-AnoGAN, section 3)."""
 
 import dataclasses
 

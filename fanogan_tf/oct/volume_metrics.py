@@ -1,4 +1,4 @@
-"""How well whole OCT volumes, their B-scans, pixels and lesions are told from normal ones."""
+"""Metrics of OCT volumes: the separation of diseased volumes, B-scans, pixels and lesions from normal ones."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""`volume_scores.csv`: one row per volume, summed up from the scores of its patches while they are made."""
+"""`scores.volumes.csv`: one row per volume, summed up from the scores of its patches while they are made."""
 
 import csv
 import dataclasses

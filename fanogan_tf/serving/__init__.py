@@ -1,1 +1,1 @@
-"""A trained detector leaves the house: export, loading it again, serving it over HTTP."""
+"""The way out: exported models, loaded again, and served over HTTP."""

@@ -1,4 +1,4 @@
-"""What goes with an exported model wherever it is taken: where it comes from, how good it was, and how it was calibrated."""
+"""The model card: where an exported model comes from, how good it was, and how it was calibrated."""
 
 import dataclasses
 import json

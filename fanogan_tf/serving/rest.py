@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST protocol: from what JSON holds to tensors, and back.
+"""TensorFlow Serving's REST protocol: JSON to tensors, and back.
 
 A request is {"instances": [...]} in rows or {"inputs": ...} in columns, with or without "signature_name"; the answer has
 "predictions" or "outputs". Encoded images are {"b64": "..."}.

@@ -1,4 +1,4 @@
-"""Requests that TensorFlow Serving plays to a new version before it takes real ones, so that the first of those is not slow."""
+"""Warm-up requests: TensorFlow Serving plays them to a new version, so that its first real request is not slow."""
 
 import io
 from collections.abc import Sequence

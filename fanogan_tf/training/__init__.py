@@ -1,1 +1,1 @@
-"""Losses, keras.Model subclasses with train_step, and what happens around them."""
+"""Losses, keras.Model subclasses with train_step, and the loop around them."""

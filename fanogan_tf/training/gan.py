@@ -1,8 +1,7 @@
-"""What the trainings of all GANs have in common: two networks, their optimizers, and z.
+"""The trainings of GANs: a Wasserstein GAN with gradient penalty, and a DCGAN, on one common base.
 
-The DCGAN's training (Radford et al. 2016; what AnoGAN stands on, Schlegl et al. 2017, section 2.1).
-
-Phase 1: the Wasserstein GAN with gradient penalty (f-AnoGAN, section 2.1; Gulrajani et al. 2017, algorithm 1).
+WGAN-GP is phase 1 of f-AnoGAN (section 2.1; Gulrajani et al. 2017, algorithm 1). The DCGAN (Radford et al. 2016) is what AnoGAN
+stands on (Schlegl et al. 2017, section 2.1).
 """
 
 from collections.abc import Callable

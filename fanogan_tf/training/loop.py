@@ -1,9 +1,4 @@
-"""One phase of training from start or checkpoint to its last iteration, driven by `fit`.
-
-Training that has gone wrong stops at once.
-
-One bar per phase, with losses and the time left.
-"""
+"""The loop of one phase, from start or checkpoint to its last iteration: `fit`, its guard, its progress bar, its interruption."""
 
 import dataclasses
 import math

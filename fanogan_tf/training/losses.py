@@ -1,6 +1,7 @@
-"""The losses of f-AnoGAN's two phases, as pure functions (Schlegl et al. 2019, sections 2.1 and 2.2).
+"""Losses as pure functions.
 
-The losses of GANs whose discriminator gives the logit of "this image is real" (Goodfellow et al. 2014), as pure functions.
+Those of f-AnoGAN's two phases (Schlegl et al. 2019, sections 2.1 and 2.2), and those of GANs whose discriminator gives the logit
+of "this image is real" (Goodfellow et al. 2014).
 """
 
 from collections.abc import Callable

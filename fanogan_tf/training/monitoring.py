@@ -1,7 +1,4 @@
-"""What TensorBoard shows, and the same sheets as PNG files.
-
-The sheets that show how far training has come.
-"""
+"""The view of a training: TensorBoard's scalars, graph and histograms, and sheets of images, also as PNG files."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How well each method finds each class: the one-class benchmark in one plot."""
+"""The one-class benchmark in one plot: each method's AUROC on each class."""
 
 import math
 

@@ -1,8 +1,6 @@
-"""Images side by side in one row of a figure.
+"""Figures of images side by side: test images beside what is restored of them, and one image restored by every method.
 
-Test images beside what the model makes of them, for each kind of right and wrong call.
-
-The same images as every method restores them, and where it finds them anomalous (f-AnoGAN paper, figures 6, 7, A1 and A2).
+The latter are figures 6, 7, A1 and A2 of the f-AnoGAN paper.
 """
 
 import textwrap

@@ -1,4 +1,4 @@
-"""How bright everything is, in the scanner's displayed grey scale (0 to 255); all values are assumed, by eye."""
+"""The brightness of everything, in the scanner's displayed grey scale (0 to 255); all values are assumed, by eye."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""What a phantom volume is made of."""
+"""The settings of one phantom volume."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""What all readers of OCT files share: their errors, and the test for a raster of parallel B-scans."""
+"""Shared parts of the readers of OCT files: their errors, and the test for a raster of parallel B-scans."""
 
 from collections.abc import Sequence
 from pathlib import Path

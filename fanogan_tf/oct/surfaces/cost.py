@@ -1,4 +1,4 @@
-"""How little a place in an OCT volume looks like the top, or like the bottom, of the retina: costs for the surface search.
+"""Costs for the surface search: low where a place looks like the top, or like the bottom, of the retina.
 
 Rows are counted at pixel centres. Lengths are in micrometres, so that the costs mean the same at every sampling.
 """

@@ -1,4 +1,4 @@
-"""Where the retina begins and ends in an OCT volume."""
+"""The top and the bottom of the retina in an OCT volume."""
 
 import dataclasses
 from collections.abc import Callable

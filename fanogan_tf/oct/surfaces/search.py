@@ -1,4 +1,4 @@
-"""Searches for the cheapest surface: through a whole volume by a minimum cut, or line by line by dynamic programming."""
+"""The cheapest surface through a volume, by a minimum cut in 3-D, or by dynamic programming in each B-scan."""
 
 import numpy as np
 
