@@ -89,10 +89,13 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     count = _score(detector, options, splits.test, splits.test_groups, output, maps, counting)
     seconds = time.perf_counter() - start - counting.seconds
     above = DATASETS[options.dataset].groups
-    groups = above.measure(detector, splits.test_groups, options, output, maps) if above else None
-    if Path(output) == run.scores:
+    kept = Path(output).resolve() == run.scores.resolve()
+    groups = above.measure(detector, splits.test_groups, options, output, maps) if above and (kept or maps) else None
+    if kept:
         table = score_table.read(output)
-        measured.measure(detector, splits.test, table, output, counting, seed=options.seed, groups=groups).save(run.measured)
+        measured.measure(detector, splits.test, table, output, run.detector, counting, seed=options.seed, groups=groups).save(
+            run.measured
+        )
     timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
     with files.whole_file(run.timing) as temporary:
         temporary.write_text(json.dumps(timing), encoding="utf-8")
@@ -163,7 +166,7 @@ def evaluate(run: RunDirectory, options: Options) -> str:
     Runs no network, and needs no image.
     """
     table = score_table.read(run.scores)
-    kept = measured.load(run.measured, run.scores)
+    kept = measured.load(run.measured, run.scores, run.detector)
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
     facts = _facts(options) | _training_times(run, options)
     values = report.write_report(run.report, table, kept, timing=timing, facts=facts, note=_note(options))

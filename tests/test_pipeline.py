@@ -1,11 +1,15 @@
 """`fanogan_tf.load` and `detector.score`, of a run and of its export."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import fanogan_tf
 from fanogan_tf import pipeline
+from fanogan_tf.datasets import DATASETS
 from fanogan_tf.detection import score_table
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
@@ -60,3 +64,31 @@ def test_what_cannot_be_loaded_is_said(tmp_path, run):
             fanogan_tf.load(path)
     with pytest.raises(UserError, match="no images to score"):
         fanogan_tf.load(run.path).score([])
+
+
+def test_a_report_is_refused_once_the_detector_is_calibrated_again(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    pipeline.train(run, OPTIONS, "all", False)
+    pipeline.score(run, OPTIONS, [], run.scores)
+    assert pipeline.evaluate(run, OPTIONS).startswith("AUROC ")
+    again = dataclasses.replace(OPTIONS, false_positive_rate=0.3)
+    pipeline.train(run, again, "all", False)
+    with pytest.raises(UserError, match=r"measured: of another detector than the run's; run fanogan score on this run again"):
+        pipeline.evaluate(run, again)
+    pipeline.score(run, again, [], run.scores)
+    assert pipeline.evaluate(run, again).startswith("AUROC ")
+
+
+def test_groups_are_measured_only_for_the_report_or_for_maps(run, tmp_path, monkeypatch):
+    class Groups:
+        outputs = []
+
+        def measure(self, detector, groups, options, output, maps=""):
+            self.outputs.append(Path(output).name)
+
+    monkeypatch.setitem(DATASETS, "digits", dataclasses.replace(DATASETS["digits"], groups=Groups()))
+    monkeypatch.chdir(run.path)
+    for output, maps in ((tmp_path / "table.csv", ""), (tmp_path / "maps.csv", str(tmp_path / "maps")), (Path("scores.csv"), "")):
+        pipeline.score(run, OPTIONS, [], output, maps)
+    assert Groups.outputs == ["maps.csv", "scores.csv"]
+    assert run.measured.is_dir()

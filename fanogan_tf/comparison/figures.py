@@ -96,7 +96,7 @@ def _place(name: str) -> int:
 
 def _counted(outcome: Outcome) -> dict | None:
     run = outcome.job.run
-    kept = measured.load(run.measured, run.scores)
+    kept = measured.load(run.measured, run.scores, run.detector)
     if kept.pixel is None or kept.pixel_roc is None:
         return None
     some = np.unique(np.linspace(0, kept.pixel_roc.shape[1] - 1, _MOST_POINTS).astype(int))

@@ -11,7 +11,7 @@ import numpy as np
 
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
-from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation.figures import image_rows, latent_walk
@@ -47,7 +47,8 @@ class Measured:
     """What is kept.
 
     Attributes:
-      scores: the sum of the score table that it belongs to.
+      scores: the checksum of the score table that it belongs to.
+      settings: the checksum of the settings, calibration included, of the saved detector that measured it.
       threshold: the detector's.
       masks: whether pixels were counted.
       pixel: `PixelCounts.result`, with `regions`, that of `RegionCounts`; None where no pixel is anomalous.
@@ -58,6 +59,7 @@ class Measured:
     """
 
     scores: str
+    settings: str
     threshold: float
     masks: bool
     pixel: dict | None
@@ -68,7 +70,7 @@ class Measured:
 
     def save(self, folder: Path) -> None:
         """Writes it as `folder`, in place of what was there; never half."""
-        values = {name: getattr(self, name) for name in ("scores", "threshold", "masks", "pixel", "groups")}
+        values = {name: getattr(self, name) for name in ("scores", "settings", "threshold", "masks", "pixel", "groups")}
         arrays: dict[str, Any] = {f"walked/{name}": array for name, array in self.walked.items()}
         values["kinds"] = list(self.looked)
         for number, block in enumerate(self.looked.values()):
@@ -85,6 +87,7 @@ def measure(
     test: ImageSet,
     table: ScoreTable,
     scores: Path,
+    saved: Path,
     counting: Counting,
     *,
     seed: int = 0,
@@ -97,6 +100,7 @@ def measure(
       test: the test images, in the order of `table`.
       table: their scores, as read from the file `scores`.
       scores: the score table.
+      saved: the folder that `detector` was loaded from.
       counting: what was counted while it was written.
       seed: of the choice of images.
       groups: see `Measured`.
@@ -107,6 +111,7 @@ def measure(
     everything = np.arange(len(test))
     return Measured(
         scores=_sum(scores),
+        settings=_sum(saved / SETTINGS_FILE),
         threshold=float(detector.calibrated().threshold),
         masks=counting.masks,
         pixel=pixel,
@@ -117,15 +122,16 @@ def measure(
     )
 
 
-def load(folder: Path, scores: Path) -> Measured:
+def load(folder: Path, scores: Path, saved: Path) -> Measured:
     """Loads what `Measured.save` wrote.
 
     Args:
       folder: where it lies.
       scores: the score table that it must belong to.
+      saved: the folder of the detector that it must have been measured by.
 
     Raises:
-      UserError: it is not there, or belongs to another table.
+      UserError: it is not there, or belongs to another table or another detector.
     """
     folder = Path(folder)
     if not (folder / _FIGURES).is_file():
@@ -133,6 +139,9 @@ def load(folder: Path, scores: Path) -> Measured:
     values = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
     if values["scores"] != _sum(scores):
         raise UserError(f"{scores}: not the table that was scored last; run fanogan score on this run again")
+    # A detector that was calibrated again has another threshold than the calls in the table.
+    if values.get("settings") != _sum(saved / SETTINGS_FILE):
+        raise UserError(f"{folder}: of another detector than the run's; run fanogan score on this run again")
     kinds = values.pop("kinds")
     looked: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in kinds}
     walked: dict[str, np.ndarray] = {}
@@ -149,5 +158,5 @@ def load(folder: Path, scores: Path) -> Measured:
     return Measured(**values, pixel_roc=pixel_roc, looked=looked, walked=walked)
 
 
-def _sum(scores: Path) -> str:
-    return hashlib.sha256(Path(scores).read_bytes()).hexdigest()
+def _sum(path: Path) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fanogan_tf.detection.detector import SETTINGS_FILE
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import measured
 from fanogan_tf.evaluation.measured import Counting
@@ -17,7 +18,9 @@ def kept(folder, masks=True, latent_dim=4, groups=None):
     for batch in test.batches(7):
         counting.update(batch, detector.measure(batch["image"]))
     (folder / "scores.csv").write_text("some scores")
-    made = measured.measure(detector, test, table_of(test, detector), folder / "scores.csv", counting, seed=3, groups=groups)
+    (folder / SETTINGS_FILE).write_text("some settings")
+    table, scores = table_of(test, detector), folder / "scores.csv"
+    made = measured.measure(detector, test, table, scores, folder, counting, seed=3, groups=groups)
     return test, detector, made
 
 
@@ -39,7 +42,7 @@ def test_it_comes_back_as_it_was(tmp_path):
         folder.mkdir()
         _, _, made = kept(folder, **changes)
         made.save(folder / "measured")
-        assert_same(vars(measured.load(folder / "measured", folder / "scores.csv")), vars(made))
+        assert_same(vars(measured.load(folder / "measured", folder / "scores.csv", folder)), vars(made))
 
 
 def test_pixels_are_those_of_all_images_at_once(tmp_path):
@@ -50,11 +53,14 @@ def test_pixels_are_those_of_all_images_at_once(tmp_path):
     np.testing.assert_array_equal(made.pixel_roc, np.stack(counts.roc_curve()))
 
 
-def test_another_table_or_none_is_refused(tmp_path):
+def test_another_table_or_detector_or_none_is_refused(tmp_path):
     _, _, made = kept(tmp_path)
     with pytest.raises(UserError, match=r"measured: nothing kept from the scoring; run fanogan score on this run again"):
-        measured.load(tmp_path / "measured", tmp_path / "scores.csv")
+        measured.load(tmp_path / "measured", tmp_path / "scores.csv", tmp_path)
     made.save(tmp_path / "measured")
+    (tmp_path / SETTINGS_FILE).write_text("other settings")
+    with pytest.raises(UserError, match=r"measured: of another detector than the run's; run fanogan score on this run again"):
+        measured.load(tmp_path / "measured", tmp_path / "scores.csv", tmp_path)
     (tmp_path / "scores.csv").write_text("other scores")
     with pytest.raises(UserError, match=r"scores\.csv: not the table that was scored last; run fanogan score"):
-        measured.load(tmp_path / "measured", tmp_path / "scores.csv")
+        measured.load(tmp_path / "measured", tmp_path / "scores.csv", tmp_path)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fanogan_tf.detection.detector import SETTINGS_FILE
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import measured, report
 from fanogan_tf.evaluation.measured import Counting
@@ -20,8 +21,9 @@ def _measured(folder, test, table, detector, groups=None):
     for batch in test.batches(7):
         counting.update(batch, detector.measure(batch["image"]))
     scores = folder / "scores.csv"
-    scores.write_text("kept for its sum alone")
-    return measured.measure(detector, test, table, scores, counting, groups=groups)
+    for path in (scores, folder / SETTINGS_FILE):
+        path.write_text("kept for its sum alone")
+    return measured.measure(detector, test, table, scores, folder, counting, groups=groups)
 
 
 def _write(folder, test, table=None, detector=None, timing=TIMING, groups=None):
@@ -29,7 +31,8 @@ def _write(folder, test, table=None, detector=None, timing=TIMING, groups=None):
     table = table_of(test, detector) if table is None else table
     folder.parent.mkdir(exist_ok=True)
     kept = _measured(folder.parent, test, table_of(test, detector), detector, groups)
-    (folder.parent / "scores.csv").unlink()
+    for name in ("scores.csv", SETTINGS_FILE):
+        (folder.parent / name).unlink()
     facts = {"method": "fanogan"}
     return report.write_report(folder, table, kept, timing=timing, facts=facts, note="synthetic phantom")
 
