@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from fanogan_tf.distributed import strategy as distribution
 from fanogan_tf.errors import UserError
-from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.loop import Schedule, run_phase
 from tests.helpers.tiny import toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,6 +234,5 @@ def test_a_lost_worker_is_reported(as_worker):
 
 def test_workers_at_different_iterations(as_worker, tmp_path):
     as_worker(1, others=[3])
-    settings = {"sheets": {}, "graph": None, "checkpoint_every": 1, "log_every": 1, "sample_every": 1}
     with pytest.raises(UserError, match="not all workers find the same checkpoint here; put --run_dir on a disk that they share"):
-        run_phase(toy(), None, name="toy", folder=tmp_path, iterations=4, **settings)
+        run_phase(toy(), None, Schedule(4, 1, 1, 1), name="toy", folder=tmp_path, sheets={}, graph=None)

@@ -9,7 +9,7 @@ from fanogan_tf.methods import ganomaly as ganomaly_module
 from fanogan_tf.methods.ganomaly import Ganomaly, LossWeights, first_value
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.optimization import loss_scalers
 from tests.helpers.tiny import assert_same, numbers, state
 
@@ -213,7 +213,7 @@ def noise(start):
 def trained(model, folder):
     graph = tf.function(model.call).get_concrete_function(tf.TensorSpec((None, *SHAPE), tf.float32)).graph
     every = {"checkpoint_every": 2, "log_every": 100, "sample_every": 100}
-    run_phase(model, noise, name="ganomaly", folder=folder, iterations=4, sheets={}, graph=graph, **every)
+    run_phase(model, noise, Schedule(4, **every), name="ganomaly", folder=folder, sheets={}, graph=graph)
     return model
 
 

@@ -3,7 +3,7 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.training.loop import run_phase
+from fanogan_tf.training.loop import Schedule, run_phase
 from tests.helpers.joint import adversarial, ali, autoencoder
 from tests.helpers.tiny import SHAPE, assert_same, state
 
@@ -19,14 +19,11 @@ def train(model, folder, count):
         lambda start: tf.data.Dataset.range(start, tf.int64.max).map(
             lambda number: tf.random.stateless_uniform((count, *SHAPE), tf.stack([number, 5]), -1.0, 1.0)
         ),
+        Schedule(6, checkpoint_every=3, log_every=2, sample_every=4),
         name="joint",
         folder=folder,
-        iterations=6,
         sheets={},
         graph=GRAPH,
-        checkpoint_every=3,
-        log_every=2,
-        sample_every=4,
     )
     return state(model)
 
