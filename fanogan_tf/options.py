@@ -162,6 +162,14 @@ class Options:
         free=True,
     )
     gradient_penalty: float = _option("training", 10.0, "Weight of the gradient penalty in the critic's loss.", least=0.0)
+    average: float = _option(
+        "training",
+        0.0,
+        "GAN phase: decay, such as 0.99, of a moving average of the weights of generator and critic, which takes their place once "
+        "they are trained; 0: none, as in the papers.",
+        least=0.0,
+        most=0.99999,
+    )
     adversarial_weight: float = _option(
         "training",
         1e-3,

@@ -16,6 +16,7 @@ class Stream(enum.IntEnum):
       FITTED_IMAGES: training images that the plain baselines are fitted to.
       AT_MOST: test and held-out images where there are more than asked for, by `split_seed`.
       RESTORED_IMAGES: images that all methods of a comparison restore.
+      BOOTSTRAP: resamples of test images, for intervals.
     """
 
     SHEET_IMAGES = 0
@@ -25,6 +26,7 @@ class Stream(enum.IntEnum):
     FITTED_IMAGES = 3
     AT_MOST = 4
     RESTORED_IMAGES = 5
+    BOOTSTRAP = 6
 
 
 class PassStream(enum.IntEnum):

@@ -43,7 +43,7 @@ class GanMethod(Method):
     """A method whose first, and perhaps only, phase trains a GAN."""
 
     PHASES: tuple[str, ...] = ("gan",)
-    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "gan_from")
+    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "average", "gan_from")
 
     def settings(self, options: Options) -> tuple[str, ...]:
         """See `Method.settings`: a DCGAN has neither turns of its critic nor a penalty."""
@@ -86,7 +86,9 @@ def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
     """The training, compiled, with the first weights of `options.seed`."""
     keras.utils.set_random_seed(options.seed)
     if spec.network == "dcgan":
-        gan = Dcgan(spec.generator(), spec.critic(), latent_dim=options.latent_dim, seed=options.seed)
+        gan = Dcgan(
+            spec.generator(), spec.critic(), latent_dim=options.latent_dim, seed=options.seed, average=options.average
+        )
         gan.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
         return gan
     gan = WganGp(
@@ -96,6 +98,7 @@ def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
         n_critic=options.n_critic,
         penalty_weight=options.gradient_penalty,
         seed=options.seed,
+        average=options.average,
     )
     gan.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
     return gan
@@ -125,8 +128,9 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
 
 
 def restore_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options) -> None:
-    """Gives `gan` what phase `gan` has come to, in this run or in that of `--gan_from`."""
+    """Gives `gan` what phase `gan` has come to, in this run or in that of `--gan_from`: averaged weights, where there are any."""
     Checkpoints(gan, checkpoints_in(gan_run(run, options).gan)).restore()
+    gan.use_averages()
 
 
 def gan_run(run: RunDirectory, options: Options) -> RunDirectory:
@@ -175,8 +179,8 @@ def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
 
 def _check_networks(pair: str, theirs: Options, source: RunDirectory, options: Options, splits: Splits) -> None:
     shape = tuple(json.loads(source.data.read_text(encoding="utf-8"))["train"]["shape"])
-    there = dataclasses.asdict(network_spec(theirs, shape))
-    here = dataclasses.asdict(network_spec(options, splits.train.image_shape))
+    there = dataclasses.asdict(network_spec(theirs, shape)) | {"average": theirs.average}
+    here = dataclasses.asdict(network_spec(options, splits.train.image_shape)) | {"average": options.average}
     differing = [name for name in here if name not in _NOT_OF_THE_GAN and here[name] != there[name]]
     if differing:
         details = ", ".join(f"{name} is {there[name]} there, {here[name]} here" for name in differing)

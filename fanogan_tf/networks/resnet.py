@@ -80,10 +80,15 @@ class Body(layers.Layer):
         self.flatten = layers.Flatten()
 
     def call(self, images, training=False):
-        x = self.conv(images)
+        return self.flatten(self.maps(images, training)[-1])
+
+    def maps(self, images, training=False):
+        """The output of each block, from the largest map to the smallest: (B, H/2, W/2, c1), (B, H/4, W/4, c2), ..."""
+        x, maps = self.conv(images), []
         for block in self.blocks:
             x = block(x, training=training)
-        return self.flatten(x)
+            maps.append(x)
+        return maps
 
 
 class Generator(keras.Model):

@@ -33,13 +33,14 @@ class Checkpoints:
     """The checkpoints of one phase; the last two are kept, so that a crash while writing leaves a whole one."""
 
     def __init__(self, model: keras.Model, folder: Path):
-        """`model` has `step` (a tf.Variable) and the dicts `networks` and `optimizers`."""
+        """`model` has `step` (a tf.Variable) and the dicts `networks` and `optimizers`, perhaps `averages` as well."""
         self.model = model
         self.folder = Path(folder)
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
         # The loss scale apart from the optimizer inside: one run may go on in another precision, without or with loss scaling.
         scalers = loss_scalers(model)
         owners = {**model.networks, **model.optimizers, **{name: scaler.inner_optimizer for name, scaler in scalers.items()}}
+        owners |= getattr(model, "averages", {})
         state = {"step": model.step, "seconds": self.seconds, **{name: tf_variables(owner) for name, owner in owners.items()}}
         scales = {f"{name}_loss_scale": [s.dynamic_scale.value, s.step_counter.value] for name, s in scalers.items()}
         self._state = tf.train.Checkpoint(**state)

@@ -14,6 +14,7 @@ from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
 from fanogan_tf.random_streams import GanDraw
 from fanogan_tf.training import losses
+from fanogan_tf.training.averaging import Average
 from fanogan_tf.training.optimization import descend, loss_scaled
 
 
@@ -21,16 +22,21 @@ class GanTraining(keras.Model):
     """A subclass has the `train_step`.
 
     prior: what z is drawn from, see `latent.draw`. n_critic: critic updates per step, each on fresh images.
+    averages: the moving average of both networks, where there is one; see `use_averages`.
     """
 
     prior: str
     n_critic: int
 
-    def __init__(self, generator: keras.Model, critic: keras.Model, *, name: str, latent_dim: int, seed: int):
+    def __init__(
+        self, generator: keras.Model, critic: keras.Model, *, name: str, latent_dim: int, seed: int, average: float = 0.0
+    ):
+        """`average`: decay of the moving average of the weights; 0 keeps none."""
         super().__init__(name=name)
         self.generator = generator
         self.critic = critic
         self.networks = {"generator": generator, "critic": critic}
+        self.averages = {"average": Average((generator, critic), average)} if average else {}
         self.latent_dim = latent_dim
         self.seed = seed
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
@@ -47,6 +53,17 @@ class GanTraining(keras.Model):
     def call(self, z):
         return self.critic(self.generator(z, training=False))[0]
 
+    def use_averages(self) -> None:
+        """Gives generator and critic their averaged weights, once they are trained."""
+        for average in self.averages.values():
+            average.put()
+
+    def _count_step(self) -> None:
+        """What every train step ends with."""
+        for average in self.averages.values():
+            average.update(self.step)
+        self.step.assign_add(1)
+
     def latent(self, batch: tf.Tensor, *indices) -> tf.Tensor:
         """Z of the prior, a pure function of seed and `indices`: (batch, latent_dim)."""
         return latent.draw(self.prior, [batch, self.latent_dim], key(self.seed, *indices))
@@ -61,8 +78,8 @@ class Dcgan(GanTraining):
     n_critic = 1
     prior = "uniform"
 
-    def __init__(self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, seed: int):
-        super().__init__(generator, critic, name="dcgan", latent_dim=latent_dim, seed=seed)
+    def __init__(self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, seed: int, average: float = 0.0):
+        super().__init__(generator, critic, name="dcgan", latent_dim=latent_dim, seed=seed, average=average)
 
     def train_step(self, images):
         z = self.latent(tf.shape(images)[0], self.step)
@@ -76,7 +93,7 @@ class Dcgan(GanTraining):
             loss_g = losses.non_saturating_loss(fake_logits)
         norm_d = descend(self.optimizers["critic_optimizer"], critic_tape, loss_d, self.critic.trainable_variables)
         norm_g = descend(self.optimizers["generator_optimizer"], generator_tape, loss_g, self.generator.trainable_variables)
-        self.step.assign_add(1)
+        self._count_step()
         return {
             "loss_d": loss_d,
             "loss_g": loss_g,
@@ -135,9 +152,17 @@ class WganGp(GanTraining):
     prior = "normal"
 
     def __init__(
-        self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, n_critic: int, penalty_weight: float, seed: int
+        self,
+        generator: keras.Model,
+        critic: keras.Model,
+        *,
+        latent_dim: int,
+        n_critic: int,
+        penalty_weight: float,
+        seed: int,
+        average: float = 0.0,
     ):
-        super().__init__(generator, critic, name="wgan_gp", latent_dim=latent_dim, seed=seed)
+        super().__init__(generator, critic, name="wgan_gp", latent_dim=latent_dim, seed=seed, average=average)
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
 
@@ -159,5 +184,5 @@ class WganGp(GanTraining):
         parts = tf.reshape(images, (self.n_critic, -1, *images.shape[1:]))
         logs = turns_of_critic(self.n_critic, lambda turn: self._update_critic(parts[turn], self.step, turn))
         logs |= self._update_generator(tf.shape(parts)[1], self.step)
-        self.step.assign_add(1)
+        self._count_step()
         return logs

@@ -29,10 +29,12 @@ def gan(
     rate: float = 1e-3,
     weights_seed: int = 0,
     precision: str = "none",
+    average: float = 0.0,
 ) -> WganGp:
     keras.utils.set_random_seed(weights_seed)
     spec = dataclasses.replace(SPEC, precision=precision)
-    model = WganGp(spec.generator(), spec.critic(), latent_dim=3, n_critic=n_critic, penalty_weight=penalty_weight, seed=seed)
+    settings = {"latent_dim": 3, "n_critic": n_critic, "penalty_weight": penalty_weight, "seed": seed, "average": average}
+    model = WganGp(spec.generator(), spec.critic(), **settings)
     model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
     return model
 
@@ -57,7 +59,7 @@ def encoder_training(
 
 def state(model) -> dict[str, list[np.ndarray]]:
     """Copies of everything that a checkpoint has to hold."""
-    owners = {**model.networks, **model.optimizers}
+    owners = {**model.networks, **model.optimizers, **getattr(model, "averages", {})}
     kept = {name: [variable.numpy() for variable in tf_variables(owner)] for name, owner in owners.items()}
     return kept | {"step": [model.step.numpy()]}
 
