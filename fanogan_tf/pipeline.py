@@ -9,10 +9,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from fanogan_tf import datasets, files, methods
+from fanogan_tf.data import leaks
+from fanogan_tf.data.image_set import Splits
+from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.datasets import DATASETS
 from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.maps import save_maps
+from fanogan_tf.distributed import cluster
 from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import measured, report
@@ -48,7 +52,22 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
             splits = datasets.load(options, run.cache)
             method.check(run, options, splits, phases, overwrite)
             run.take(options, splits, overwrite)
+            _check_leaks(run, options, splits)
         method.train(run, options, splits, phases)
+
+
+def _check_leaks(run: RunDirectory, options: Options, splits: Splits) -> None:
+    """Looks once per run for images on two sides of the split, keeps what is found in `run.leaks`, and warns of it."""
+    if not cluster.is_chief() or run.leaks.is_file():
+        return
+    found = leaks.find(splits, options.split_seed)
+    found.save(run.leaks)
+    _warn_of_leaks(run, found)
+
+
+def _warn_of_leaks(run: RunDirectory, found: Leaks | None) -> None:
+    for sentence in found.sentences() if found else ():
+        print(f"warning: {sentence}; listed in {run.leaks}", file=sys.stderr)
 
 
 def load(path: str | os.PathLike, precision: str = "") -> Detector | ServedDetector:
@@ -93,9 +112,10 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     groups = above.measure(detector, splits.test_groups, options, output, maps) if above and (kept or maps) else None
     if kept:
         table = score_table.read(output)
-        measured.measure(detector, splits.test, table, output, run.detector, counting, seed=options.seed, groups=groups).save(
-            run.measured
+        kept_figures = measured.measure(
+            detector, splits.test, table, output, run.detector, counting, seed=options.seed, groups=groups, train=splits.train
         )
+        kept_figures.save(run.measured)
     timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
     with files.whole_file(run.timing) as temporary:
         temporary.write_text(json.dumps(timing), encoding="utf-8")
@@ -169,7 +189,9 @@ def evaluate(run: RunDirectory, options: Options) -> str:
     kept = measured.load(run.measured, run.scores, run.detector)
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
     facts = _facts(options) | _training_times(run, options)
-    values = report.write_report(run.report, table, kept, timing=timing, facts=facts, note=_note(options))
+    found = leaks.load(run.leaks) if run.leaks.is_file() else None
+    _warn_of_leaks(run, found)
+    values = report.write_report(run.report, table, kept, timing=timing, facts=facts, note=_note(options), leaks=found)
     auroc = "not defined, as the test images are not of both kinds" if values["auroc"] is None else f"{values['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
 

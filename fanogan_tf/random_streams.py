@@ -17,6 +17,8 @@ class Stream(enum.IntEnum):
       AT_MOST: test and held-out images where there are more than asked for, by `split_seed`.
       RESTORED_IMAGES: images that all methods of a comparison restore.
       BOOTSTRAP: resamples of test images, for intervals.
+      LEAKS: images that are looked at for leaks where there are many, by `split_seed`.
+      NO_MODEL: training images that scores without a model compare with.
     """
 
     SHEET_IMAGES = 0
@@ -27,6 +29,8 @@ class Stream(enum.IntEnum):
     AT_MOST = 4
     RESTORED_IMAGES = 5
     BOOTSTRAP = 6
+    LEAKS = 7
+    NO_MODEL = 8
 
 
 class PassStream(enum.IntEnum):

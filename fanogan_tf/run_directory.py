@@ -37,6 +37,7 @@ class RunDirectory:
         self.path = Path(path)
         self.flags = self.path / "flags.txt"
         self.data = self.path / "data.json"
+        self.leaks = self.path / "leaks.json"
         self.cache = cache or self.path / "cache"
         self.gan = self.phase("gan")
         self.encoder = self.phase("encoder")

@@ -3,9 +3,11 @@
 Any number of such patches costs no memory and no disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+_SOME = 256
 
 
 def grid(shape: tuple[int, int], size: tuple[int, int]) -> list[tuple[int, int]]:
@@ -54,3 +56,9 @@ class PatchArray:
         for i, (array, index, top, left) in enumerate(places):
             patches[i, ..., 0] = self._areas[array][index, top : top + height, left : left + width]
         return patches
+
+
+def one_by_one(images: np.ndarray | PatchArray) -> Iterator[np.ndarray]:
+    """Yields each image (H, W, 1); of patches and memory-maps only some hundreds are in memory at a time."""
+    for first in range(0, len(images), _SOME):
+        yield from images[first : first + _SOME]

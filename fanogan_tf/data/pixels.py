@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from fanogan_tf import files
+from fanogan_tf.data.patches import PatchArray, one_by_one
 from fanogan_tf.errors import UserError
 
 
@@ -43,6 +44,21 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A bool mask (H, W) at another size: a pixel is set where at least half of what it covers was set."""
     return np.asarray(resize(mask.astype(np.uint8) * np.uint8(255), size) >= 128)
+
+
+def small_copies(images: np.ndarray | PatchArray, side: int) -> np.ndarray:
+    """Copies of images (N, H, W, 1) uint8 or uint16, at most `side` x `side` pixels each by means of areas, as rows.
+
+    Returns:
+      (N, pixels) float32 in [-1, 1].
+    """
+    rows = []
+    for image in one_by_one(images):
+        signed = to_signed(image[..., 0])
+        height, width = (min(side, length) for length in signed.shape)
+        small = signed if signed.shape == (height, width) else np.asarray(Image.fromarray(signed).resize((width, height), Image.Resampling.BOX))
+        rows.append(small.ravel())
+    return np.stack(rows)
 
 
 _HALF_RANGE = {"uint8": 127.5, "uint16": 32767.5}

@@ -15,8 +15,7 @@ from fanogan_tf.random_streams import Stream
 
 LEVEL = 0.95
 RESAMPLES = 1000
-# A resample in which a figure is not defined, as an AUROC without normals, is drawn again; at most so many of them in all.
-_MOST_UNDEFINED = 0.1
+_LEAST_DEFINED = 0.9  # Of the resamples; an AUROC, for one, is not defined where they have no normals.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,37 +81,39 @@ def compare(normal: np.ndarray, anomalous: np.ndarray) -> Comparison:
 
 
 def bootstrap(
-    figure: Callable[[np.ndarray], float | None], groups: np.ndarray, seed: int, strata: np.ndarray | None = None
-) -> Interval:
-    """The interval between the percentiles of `figure` over resamples of whole groups.
+    figures: Callable[[np.ndarray], dict[str, float | None]], groups: np.ndarray, seed: int, strata: np.ndarray | None = None
+) -> dict[str, Interval]:
+    """The intervals between the percentiles of figures over resamples of whole groups.
 
     Args:
-      figure: from indices of rows, some of them several times, to the figure; None where it is not defined.
+      figures: from how often each row counts, (N,) whole numbers, to figures by name; None where one is not defined.
       groups: (N,) what each row belongs to; rows of one group are drawn together.
       seed: of the draws.
       strata: (N,) such as the labels; groups are drawn apart within each stratum of their first row, so that no resample is
         without one of them. None: all together.
     """
     names, first, member = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
-    if len(names) < 2:
-        return Interval(None, None, "there is only one group")
-    rows = [np.flatnonzero(member == i) for i in range(len(names))]
     kinds = np.zeros(len(names), int) if strata is None else np.asarray(strata)[first]
     of_kind = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
-    if min(map(len, of_kind)) < 2:
-        return Interval(None, None, "one kind of image comes from a single group")
+    asked = figures(np.ones(len(member), int))
+    if min(map(len, of_kind), default=0) < 2:
+        why = "there is only one group" if len(names) < 2 else "one kind of image comes from a single group"
+        return {name: Interval(None, None, why) for name in asked}
     random = np.random.default_rng([seed, Stream.BOOTSTRAP])
-    values: list[float] = []
-    undefined = 0
-    while len(values) < RESAMPLES:
-        drawn = np.concatenate([random.choice(some, len(some)) for some in of_kind])
-        value = figure(np.concatenate([rows[i] for i in drawn]))
-        if value is not None:
-            values.append(value)
-            continue
-        undefined += 1
-        if undefined > _MOST_UNDEFINED * RESAMPLES:
-            return Interval(None, None, "the figure is not defined for many resamples")
+    values: dict[str, list[float]] = {name: [] for name in asked}
+    for _ in range(RESAMPLES):
+        counts = np.zeros(len(names), int)
+        for some in of_kind:
+            counts[some] = np.bincount(random.integers(len(some), size=len(some)), minlength=len(some))
+        for name, value in figures(counts[member]).items():
+            if value is not None:
+                values[name].append(value)
+    return {name: _percentiles(found) for name, found in values.items()}
+
+
+def _percentiles(values: list[float]) -> Interval:
+    if len(values) < _LEAST_DEFINED * RESAMPLES:
+        return Interval(None, None, "the figure is not defined for many resamples")
     low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return Interval(float(low), float(high))
 

@@ -14,6 +14,7 @@ from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
+from fanogan_tf.evaluation import no_model
 from fanogan_tf.evaluation.figures import image_rows, latent_walk
 from fanogan_tf.evaluation.pixels import PixelCounts, RegionCounts
 
@@ -56,6 +57,8 @@ class Measured:
       looked: see `image_rows.look`; empty where the method restores no images.
       walked: see `latent_walk.walk`; empty where the method generates no images.
       groups: the figures of what is reported above the image, such as volumes.
+      belongs: (N,) str, what each image belongs to, such as a patient; empty where each stands for itself.
+      no_model: see `no_model.scores`; empty where the training images were not at hand.
     """
 
     scores: str
@@ -67,12 +70,16 @@ class Measured:
     looked: dict[str, dict[str, np.ndarray]]
     walked: dict[str, np.ndarray]
     groups: dict | None
+    belongs: np.ndarray
+    no_model: dict[str, np.ndarray]
 
     def save(self, folder: Path) -> None:
         """Writes it as `folder`, in place of what was there; never half."""
         values = {name: getattr(self, name) for name in ("scores", "settings", "threshold", "masks", "pixel", "groups")}
         arrays: dict[str, Any] = {f"walked/{name}": array for name, array in self.walked.items()}
-        values["kinds"] = list(self.looked)
+        arrays["belongs"] = self.belongs
+        values |= {"kinds": list(self.looked), "no_model": list(self.no_model)}
+        arrays |= {f"no_model/{number}": scores for number, scores in enumerate(self.no_model.values())}
         for number, block in enumerate(self.looked.values()):
             arrays |= {f"looked/{number}/{name}": array for name, array in block.items()}
         if self.pixel_roc is not None:
@@ -92,6 +99,7 @@ def measure(
     *,
     seed: int = 0,
     groups: dict | None = None,
+    train: ImageSet | None = None,
 ) -> Measured:
     """Measures what the figures show, and joins it with what was counted.
 
@@ -104,6 +112,7 @@ def measure(
       counting: what was counted while it was written.
       seed: of the choice of images.
       groups: see `Measured`.
+      train: the training images, for the scores without a model.
     """
     pixel = counting.pixels.result() if counting.masks else None
     if pixel is not None:
@@ -119,6 +128,8 @@ def measure(
         looked=image_rows.look(table, everything, detector, test, seed) if detector.RESTORES and len(table) else {},
         walked=latent_walk.walk(table.label, detector, test, seed) if detector.can_generate else {},
         groups=groups,
+        belongs=np.array([], str) if test.groups is None else np.asarray(test.groups),
+        no_model={} if train is None or not len(table) else no_model.scores(train, test, seed),
     )
 
 
@@ -142,10 +153,10 @@ def load(folder: Path, scores: Path, saved: Path) -> Measured:
     # A detector that was calibrated again has another threshold than the calls in the table.
     if values.get("settings") != _sum(saved / SETTINGS_FILE):
         raise UserError(f"{folder}: of another detector than the run's; run fanogan score on this run again")
-    kinds = values.pop("kinds")
+    kinds, names = values.pop("kinds"), values.pop("no_model", [])
     looked: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in kinds}
     walked: dict[str, np.ndarray] = {}
-    pixel_roc = None
+    pixel_roc, belongs, without = None, np.array([], str), {}
     with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
         for key in arrays.files:
             part, *rest = key.split("/")
@@ -153,9 +164,13 @@ def load(folder: Path, scores: Path, saved: Path) -> Measured:
                 looked[kinds[int(rest[0])]][rest[1]] = arrays[key]
             elif part == "walked":
                 walked[rest[0]] = arrays[key]
+            elif part == "no_model":
+                without[names[int(rest[0])]] = arrays[key]
+            elif part == "belongs":
+                belongs = arrays[key]
             else:
                 pixel_roc = arrays[key]
-    return Measured(**values, pixel_roc=pixel_roc, looked=looked, walked=walked)
+    return Measured(**values, pixel_roc=pixel_roc, looked=looked, walked=walked, belongs=belongs, no_model=without)
 
 
 def _sum(path: Path) -> str:

@@ -4,15 +4,18 @@ from html import escape
 
 import numpy as np
 
+from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.detection.score_table import ScoreTable
-from fanogan_tf.evaluation import metrics
+from fanogan_tf.evaluation import html, metrics, page_evidence
 from fanogan_tf.evaluation.page_texts import CAPTIONS, COLUMNS, CSS, PIXELS_OF_VOLUMES, REGIONS, SQUARE, THRESHOLDS, VOLUMES
 
 HIGHEST = 10
 _LABELS = {metrics.NORMAL: "normal", metrics.ANOMALOUS: "anomalous", metrics.UNKNOWN: "unknown"}
 
 
-def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, str], note: str) -> str:
+def render(
+    table: ScoreTable, values: dict, shown: set[str], facts: dict[str, str], note: str, leaks: Leaks | None = None
+) -> str:
     """The page as text.
 
     Args:
@@ -21,16 +24,22 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
       shown: names of the figures that exist, without .png.
       facts: settings to show.
       note: what the data are.
+      leaks: images on two sides of the split; None where nobody has looked.
     """
     title = f"Anomaly detection report: {note}" if note else "Anomaly detection report"
     parts = [
         f"<h1>Anomaly detection report</h1>\n<p class='note'>{escape(note)}</p>" if note else "<h1>Anomaly detection report</h1>",
         _headline(values),
+        page_evidence.leaks(leaks),
+        page_evidence.figures(values),
+        page_evidence.no_model(values),
         _thresholds(values),
         _pixel(values),
         _volumes(values),
         _figures(shown),
         _classes(values),
+        page_evidence.groups(values),
+        page_evidence.subgroups(values),
         _terms(values),
         _highest(table),
         _facts(facts),
@@ -43,29 +52,6 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
         + "\n".join(part for part in parts if part)
         + "\n</main>\n</body>\n</html>\n"
     )
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "n/a" if value is None else f"{value:.{digits}f}"
-
-
-def _score(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.4g}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _table(header: list[str], rows: list[list[str]], text_columns: int = 1) -> str:
-    """An HTML table of plain texts, which are escaped here; columns after the first `text_columns` are numbers."""
-
-    def line(cells: list[str], tag: str) -> str:
-        kinds = ["" if i < text_columns else " class='number'" for i in range(len(cells))]
-        return "<tr>" + "".join(f"<{tag}{kind}>{escape(c)}</{tag}>" for c, kind in zip(cells, kinds, strict=True)) + "</tr>"
-
-    body = "\n".join(line(row, "td") for row in rows)
-    return f"<div class='wide'><table>\n<thead>{line(header, 'th')}</thead>\n<tbody>\n{body}\n</tbody>\n</table></div>"
 
 
 def missing(values: dict) -> str:
@@ -92,11 +78,17 @@ def _headline(values: dict) -> str:
     base_rate = values["anomalous_images"] / (values["normal_images"] + values["anomalous_images"])
     return (
         f"<p>{images}</p>\n<dl class='headline'>\n"
-        f"<div><dt>AUROC</dt><dd><b>{auroc:.3f}</b>In {_percent(auroc)} of all pairs of a normal and an anomalous image, "
-        "the anomalous one has the higher score. 0.5 is chance, 1 is perfect.</dd></div>\n"
+        f"<div><dt>AUROC</dt><dd><b>{auroc:.3f}</b>In {html.percent(auroc)} of all pairs of a normal and an anomalous image, "
+        f"the anomalous one has the higher score{_between(values)}. 0.5 is chance, 1 is perfect.</dd></div>\n"
         f"<div><dt>Average precision</dt><dd><b>{precision:.3f}</b>How many calls of “anomalous” are right, averaged over all "
         f"thresholds. Chance is the share of anomalous images, {base_rate:.3f}; 1 is perfect.</dd></div>\n</dl>"
     )
+
+
+def _between(values: dict) -> str:
+    """The interval behind the AUROC, or nothing where there is none."""
+    found = (values.get("reliability") or {}).get("auroc")
+    return f"; 95 % interval {html.interval(found)}" if found and found["low"] is not None else ""
 
 
 def _thresholds(values: dict) -> str:
@@ -104,11 +96,11 @@ def _thresholds(values: dict) -> str:
     for key, name in THRESHOLDS.items():
         point = values[key]
         if point is not None:
-            numbers = [_number(point[k]) for k in ("sensitivity", "specificity", "precision", "f_score")]
-            rows.append([name, _score(point["threshold"]), *numbers])
+            numbers = [html.number(point[k]) for k in ("sensitivity", "specificity", "precision", "f_score")]
+            rows.append([name, html.score(point["threshold"]), *numbers])
     header = ["Threshold", "Score above", "Sensitivity", "Specificity", "Precision", "F score"]
     lines = "".join(f"<li>{text}</li>" for text in COLUMNS)
-    return f"<h2>At a threshold</h2>\n{_table(header, rows)}\n<ul>{lines}</ul>"
+    return f"<h2>At a threshold</h2>\n{html.table(header, rows)}\n<ul>{lines}</ul>"
 
 
 def _pixel(values: dict) -> str:
@@ -124,9 +116,9 @@ def _pixel(values: dict) -> str:
 def _pixel_table(pixel: dict) -> str:
     youden = pixel["youden"]
     header = ["AUROC", "Average precision", "Sensitivity", "Specificity", "Residual above", "Pixels", "Anomalous pixels"]
-    row = [_number(pixel["auroc"]), _number(pixel["average_precision"]), _number(youden["sensitivity"])]
-    row += [_number(youden["specificity"]), _score(youden["threshold"]), f"{pixel['pixels']:,}", f"{pixel['anomalous_pixels']:,}"]
-    return _table(header, [row], text_columns=0)
+    row = [html.number(pixel["auroc"]), html.number(pixel["average_precision"]), html.number(youden["sensitivity"])]
+    row += [html.number(youden["specificity"]), html.score(youden["threshold"]), f"{pixel['pixels']:,}", f"{pixel['anomalous_pixels']:,}"]
+    return html.table(header, [row], text_columns=0)
 
 
 def _regions(regions: dict | None, explained: bool = False) -> str:
@@ -135,15 +127,15 @@ def _regions(regions: dict | None, explained: bool = False) -> str:
         return ""
     rows = []
     for kind, found in {"all": regions, **regions["per_kind"]}.items():
-        shares = [_percent(found[k]) for k in ("hit_rate", "mean_overlap")]
+        shares = [html.percent(found[k]) for k in ("hit_rate", "mean_overlap")]
         rows.append([kind.replace("_", " "), f"{found['regions']:,}", f"{found['hits']:,}", *shares])
     text = (
-        f"Region by region: AUPRO <b>{_number(regions['aupro'])}</b>. Regions are looked for at residuals above "
-        f"{_score(regions['threshold'])}, as {_percent(regions['false_positive_rate'])} of the normal pixels have."
+        f"Region by region: AUPRO <b>{html.number(regions['aupro'])}</b>. Regions are looked for at residuals above "
+        f"{html.score(regions['threshold'])}, as {html.percent(regions['false_positive_rate'])} of the normal pixels have."
     )
-    table = _table(["Regions", "Number", "Found", "Share found", "Mean overlap"], rows)
+    found_table = html.table(["Regions", "Number", "Found", "Share found", "Mean overlap"], rows)
     lines = "" if explained else f"\n<ul>{''.join(f'<li>{line}</li>' for line in REGIONS)}</ul>"
-    return f"<p>{text}</p>\n{table}{lines}"
+    return f"<p>{text}</p>\n{found_table}{lines}"
 
 
 def _volumes(values: dict) -> str:
@@ -154,15 +146,15 @@ def _volumes(values: dict) -> str:
     anomalous = f"{volumes['anomalous_volumes']:,} of {volumes['normal_volumes'] + volumes['anomalous_volumes']:,}"
     anomalous_scans = f"{scans['anomalous_scans']:,} of {scans['scans']:,}"
     rows = [
-        ["volume, by the mean score of its patches", anomalous, _number(volumes["auroc_mean"])],
-        ["volume, by the highest score of its patches", anomalous, _number(volumes["auroc_max"])],
-        ["B-scan, by the mean of its highest 1 % of residuals", anomalous_scans, _number(scans["auroc"])],
+        ["volume, by the mean score of its patches", anomalous, html.number(volumes["auroc_mean"])],
+        ["volume, by the highest score of its patches", anomalous, html.number(volumes["auroc_max"])],
+        ["B-scan, by the mean of its highest 1 % of residuals", anomalous_scans, html.number(scans["auroc"])],
     ]
     count = (
         f"{volumes['volumes']:,} volumes, {volumes['normal_volumes']:,} labelled normal and "
         f"{volumes['anomalous_volumes']:,} labelled anomalous. {VOLUMES}"
     )
-    parts = [f"<h2>Volumes</h2>\n<p>{count}</p>", _table(["Unit", "Anomalous", "AUROC"], rows)]
+    parts = [f"<h2>Volumes</h2>\n<p>{count}</p>", html.table(["Unit", "Anomalous", "AUROC"], rows)]
     if pixel is None:
         parts.append("<p class='missing'>No pixel is marked as fluid, so there are no pixel figures of volumes.</p>")
     else:
@@ -188,21 +180,22 @@ def _figures(shown: set[str]) -> str:
 def _classes(values: dict) -> str:
     rows = []
     for name, of_class in values["per_class"].items():
-        scores = [_score(of_class["mean_score"]), _score(of_class["median_score"])]
-        share = _percent(of_class["share_anomalous"])
-        rows.append([name, f"{of_class['images']:,}", *scores, share, _number(of_class["auroc"])])
-    header = ["Class", "Images", "Mean score", "Median score", "Called anomalous", "AUROC against normal"]
-    return f"<h2>Classes</h2>\n{_table(header, rows)}"
+        scores = [html.score(of_class["mean_score"]), html.score(of_class["median_score"])]
+        share = html.percent(of_class["share_anomalous"])
+        area = [html.number(of_class["auroc"]), html.interval(of_class.get("interval")) if of_class["auroc"] is not None else ""]
+        rows.append([name, f"{of_class['images']:,}", *scores, share, *area])
+    header = ["Class", "Images", "Mean score", "Median score", "Called anomalous", "AUROC against normal", "95 % interval"]
+    return f"<h2>Classes</h2>\n{html.table(header, rows)}"
 
 
 def _terms(values: dict) -> str:
     header = ["Term", "Mean, normal", "Mean, anomalous", "AUROC alone"]
     rows = [
-        [name.replace("_", " "), _score(term["mean_normal"]), _score(term["mean_anomalous"]), _number(term["auroc"])]
+        [name.replace("_", " "), html.score(term["mean_normal"]), html.score(term["mean_anomalous"]), html.number(term["auroc"])]
         for name, term in values["per_term"].items()
     ]
     text = "What each residual would tell by itself; a method's score joins some of them."
-    return f"<h2>Terms</h2>\n<p>{text}</p>\n{_table(header, rows)}" if rows else ""
+    return f"<h2>Terms</h2>\n<p>{text}</p>\n{html.table(header, rows)}" if rows else ""
 
 
 def _highest(table: ScoreTable) -> str:
@@ -212,14 +205,14 @@ def _highest(table: ScoreTable) -> str:
             str(table.image[i]),
             str(table.class_name[i]) or metrics.UNKNOWN_CLASS,
             _LABELS[int(table.label[i])],
-            _score(table.score[i]),
+            html.score(table.score[i]),
         ]
         for i in order
     ]
-    return f"<h2>The {len(rows)} highest scores</h2>\n{_table(['Image', 'Class', 'Label', 'Score'], rows, text_columns=3)}"
+    return f"<h2>The {len(rows)} highest scores</h2>\n{html.table(['Image', 'Class', 'Label', 'Score'], rows, text_columns=3)}"
 
 
 def _facts(facts: dict[str, str]) -> str:
     if not facts:
         return ""
-    return f"<h2>Settings</h2>\n{_table(['Setting', 'Value'], [[str(k), str(v)] for k, v in facts.items()], text_columns=2)}"
+    return f"<h2>Settings</h2>\n{html.table(['Setting', 'Value'], [[str(k), str(v)] for k, v in facts.items()], text_columns=2)}"

@@ -9,14 +9,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fanogan_tf import files
+from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import metrics, page
+from fanogan_tf.evaluation import metrics, page, reliability
 from fanogan_tf.evaluation.figures import curves, distributions, image_rows, latent_walk, style
 from fanogan_tf.evaluation.measured import Measured
 
 
-def write_report(folder: Path, table: ScoreTable, measured: Measured, *, timing: dict, facts: dict[str, str], note: str) -> dict:
+def write_report(
+    folder: Path,
+    table: ScoreTable,
+    measured: Measured,
+    *,
+    timing: dict,
+    facts: dict[str, str],
+    note: str,
+    leaks: Leaks | None = None,
+    columns: dict[str, np.ndarray] | None = None,
+    seed: int = 0,
+) -> dict:
     """Writes metrics.json, the figures and index.html into `folder`, which is replaced as a whole or not at all.
 
     Args:
@@ -26,6 +38,9 @@ def write_report(folder: Path, table: ScoreTable, measured: Measured, *, timing:
       timing: seconds and images_per_second of the scoring; None or missing where not measured.
       facts: settings to show on the page.
       note: what the data are, small in every figure.
+      leaks: images on two sides of the split; None where nobody has looked.
+      columns: by which to part the test images, see `reliability.subgroups`.
+      seed: of the bootstrap.
 
     Returns:
       what metrics.json holds.
@@ -34,13 +49,15 @@ def write_report(folder: Path, table: ScoreTable, measured: Measured, *, timing:
       UserError: the scores are of another threshold, or are not numbers.
     """
     check_scores(table, measured.threshold)
-    values = measure(table, measured, timing)
+    values = measure(table, measured, timing, columns or {}, seed)
+    if leaks is not None:
+        values["leaks"] = {"compared": leaks.compared, "exact": leaks.exact, "near": leaks.near}
     with files.whole_folder(Path(folder)) as temporary:
         for name, figure in draw(table, measured, values, note):
             style.save(figure, temporary / f"{name}.png")
         shown = {path.stem for path in temporary.glob("*.png")}
         (temporary / "metrics.json").write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        (temporary / "index.html").write_text(page.render(table, values, shown, facts, note), encoding="utf-8")
+        (temporary / "index.html").write_text(page.render(table, values, shown, facts, note, leaks), encoding="utf-8")
     return values
 
 
@@ -61,8 +78,8 @@ def check_scores(table: ScoreTable, threshold: float) -> None:
         raise UserError("scores.csv: written with another threshold than the detector's; run fanogan score again")
 
 
-def measure(table: ScoreTable, measured: Measured, timing: dict) -> dict:
-    """Everything that metrics.json holds: floats, ints and None only."""
+def measure(table: ScoreTable, measured: Measured, timing: dict, columns: dict[str, np.ndarray], seed: int) -> dict:
+    """Everything that metrics.json holds of the scores: texts, numbers and None only. columns, seed: see `write_report`."""
     values = metrics.image_metrics(table.label, table.score, measured.threshold)
     if measured.masks:
         values["pixel"] = measured.pixel
@@ -71,10 +88,20 @@ def measure(table: ScoreTable, measured: Measured, timing: dict) -> dict:
     values["anomalous_images"] = int((table.label == metrics.ANOMALOUS).sum())
     values["seconds"] = _number(timing.get("seconds"))
     values["images_per_second"] = _number(timing.get("images_per_second"))
-    values["per_class"] = metrics.per_class(table)
+    groups = measured.belongs if len(measured.belongs) else None
+    intervals = reliability.per_class(table, groups, seed)
+    values["per_class"] = {
+        name: found | {"interval": {key: intervals[name].get(key) for key in ("low", "high", "why")}}
+        for name, found in metrics.per_class(table).items()
+    }
     values["per_term"] = metrics.per_term(table)
     if measured.groups is not None:
         values["volumes"] = measured.groups
+    known = reliability.labelled(table, groups)
+    values["reliability"] = reliability.figures(table, known, seed) if known else None
+    values["no_model"] = reliability.against(table, known, measured.no_model, seed) if known else {}
+    values["per_group"] = reliability.per_group(table, groups) if groups is not None else None
+    values["subgroups"] = reliability.subgroups(table, columns, groups, seed)
     return values
 
 

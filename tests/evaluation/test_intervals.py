@@ -87,31 +87,35 @@ def test_p_is_uniform_without_a_difference():
     assert abs(below / 400 - 0.05) < 0.033
 
 
+def mean_of(values):
+    return lambda counts: {"mean": float(np.average(values, weights=counts))}
+
+
 def test_bootstrap_of_a_mean():
     """Of independent rows, the interval is that of the normal approximation; of rows that come in equal tens, wider by sqrt 10."""
     random = np.random.default_rng(5)
     values = random.normal(0, 1, 400)
-    alone = intervals.bootstrap(lambda rows: float(values[rows].mean()), np.arange(400), seed=0)
-    expected = 2 * 1.96 * values.std() / 20
-    assert alone.high - alone.low == pytest.approx(expected, rel=0.1)
+    alone = intervals.bootstrap(mean_of(values), np.arange(400), seed=0)
+    assert alone["mean"].high - alone["mean"].low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
     tens = np.repeat(random.normal(0, 1, 40), 10)
-    grouped = intervals.bootstrap(lambda rows: float(tens[rows].mean()), np.repeat(np.arange(40), 10), seed=0)
+    grouped = intervals.bootstrap(mean_of(tens), np.repeat(np.arange(40), 10), seed=0)["mean"]
     assert grouped.high - grouped.low == pytest.approx(2 * 1.96 * tens.std() / np.sqrt(40), rel=0.15)
-    assert intervals.bootstrap(lambda rows: float(values[rows].mean()), np.arange(400), seed=0) == alone
-    assert intervals.bootstrap(lambda rows: float(values[rows].mean()), np.arange(400), seed=1) != alone
+    assert intervals.bootstrap(mean_of(values), np.arange(400), seed=0) == alone
+    assert intervals.bootstrap(mean_of(values), np.arange(400), seed=1) != alone
 
 
 def test_bootstrap_keeps_the_kinds():
     labels = np.array([0] * 3 + [1] * 50)
-
-    def share(rows):
-        return float(labels[rows].mean())
-
-    assert intervals.bootstrap(share, np.arange(53), seed=0, strata=labels) == intervals.Interval(50 / 53, 50 / 53)
-    assert intervals.bootstrap(share, np.arange(53), seed=0).low < 50 / 53
+    kept = intervals.bootstrap(mean_of(labels), np.arange(53), seed=0, strata=labels)["mean"]
+    assert kept.low == pytest.approx(50 / 53) and kept.high == pytest.approx(50 / 53)
+    assert intervals.bootstrap(mean_of(labels), np.arange(53), seed=0)["mean"].low < 50 / 53 - 0.01
 
 
 def test_bootstrap_where_there_is_none():
-    assert "one group" in intervals.bootstrap(lambda rows: 0.0, np.zeros(5), seed=0).why
-    assert "single group" in intervals.bootstrap(lambda rows: 0.0, np.array([0, 1, 2]), seed=0, strata=np.array([0, 0, 1])).why
-    assert "not defined" in intervals.bootstrap(lambda rows: None, np.arange(5), seed=0).why
+    def nothing(counts):
+        return {"figure": None}
+
+    assert "one group" in intervals.bootstrap(nothing, np.zeros(5), seed=0)["figure"].why
+    apart = intervals.bootstrap(nothing, np.array([0, 1, 2]), seed=0, strata=np.array([0, 0, 1]))
+    assert "single group" in apart["figure"].why
+    assert "not defined" in intervals.bootstrap(nothing, np.arange(5), seed=0)["figure"].why

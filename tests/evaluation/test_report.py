@@ -58,7 +58,7 @@ def test_the_whole_report(tmp_path):
     assert json.loads((tmp_path / "report" / "metrics.json").read_text()) == values
     assert set(values) == {
         "auroc", "average_precision", "youden", "operating_point", "pixel", "images", "normal_images", "anomalous_images",
-        "seconds", "images_per_second", "per_class", "per_term",
+        "seconds", "images_per_second", "per_class", "per_term", "reliability", "no_model", "per_group", "subgroups",
     }  # fmt: skip
     assert values["images"] == 60
     assert (values["seconds"], values["images_per_second"]) == (1.5, 40.0)

@@ -30,7 +30,7 @@ class FakeTest:
         self.labels = (digits != NORMAL_CLASS).astype(np.int64)
         self.names = np.array([f"test/{i:04d}.png" for i in range(count)])
         self.class_names = np.array([class_names[d] if class_names else str(d) for d in digits])
-        self.masks = None
+        self.masks = self.groups = None
         if masks:
             self.masks = ((self._images > 0) & (self.labels[:, None, None, None] == 1)).astype(np.uint8)
 

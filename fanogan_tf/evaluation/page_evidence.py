@@ -1,0 +1,95 @@
+"""The part of a report's page that says how far its figures can be trusted."""
+
+from html import escape
+
+from fanogan_tf.data.leaks import Leaks
+from fanogan_tf.evaluation import html
+
+_NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "f1_max": "Largest F score of any threshold",
+    "sensitivity_at_95": "Sensitivity where specificity is 0.95",
+    "specificity_at_95": "Specificity where sensitivity is 0.95",
+}
+_LISTED = 10
+
+
+def leaks(found: Leaks | None) -> str:
+    """A warning of test or held-out images that are training images too; nothing where there are none."""
+    if not found:
+        return ""
+    listed = [[leak.name, leak.of_name, html.number(leak.correlation, 4) if leak.correlation else "equal"] for leak in found.listed]
+    table = html.table(["Image", "is also", "Correlation"], listed[:_LISTED], text_columns=2)
+    more = f"\n<p>The first {_LISTED} are shown; leaks.json in the run has the others.</p>" if len(listed) > _LISTED else ""
+    sentences = "; ".join(found.sentences())
+    return f"<h2>Leaks</h2>\n<p class='missing'>{escape(sentences[0].upper() + sentences[1:])}.</p>\n{table}{more}"
+
+
+def figures(values: dict) -> str:
+    """The figures with their 95 % intervals."""
+    found = values.get("reliability")
+    if not found:
+        return ""
+    rows = [[name, html.number(found[key]["value"]), html.interval(found[key])] for key, name in _NAMES.items()]
+    text = (
+        f"Intervals: {found['method']}. What a threshold was chosen by these images' labels for, the last three, serves to "
+        "compare with papers and flatters a little."
+    )
+    return f"<h2>How sure the figures are</h2>\n{html.table(['Figure', 'Value', '95 % interval'], rows)}\n<p>{text}</p>"
+
+
+def no_model(values: dict) -> str:
+    """The AUROCs of scores that need no model, and how far the method is above them."""
+    found = values.get("no_model")
+    if not found:
+        return ""
+    rows = []
+    for name, row in found.items():
+        difference = row["difference"]
+        above = f"{difference['value']:+.3f}"
+        rows.append([name, html.number(row["auroc"]), html.interval(row), above, html.interval(difference), _p(difference["p"])])
+    header = ["Score without a model", "AUROC", "95 % interval", "The method above it by", "95 % interval", "p"]
+    text = (
+        "All are fitted to training images alone and fixed beforehand. p: how often two equally good scores would differ as much "
+        "on images like these. A method that is not above these rows was not worth its training."
+    )
+    return f"<h2>Without a model</h2>\n<p>{text}</p>\n{html.table(header, rows)}"
+
+
+def groups(values: dict) -> str:
+    """Groups of images, such as patients, as units."""
+    found = values.get("per_group")
+    if not found:
+        return ""
+    count = (
+        f"{found['groups']:,} groups of images that belong together, {found['normal_groups']:,} normal and "
+        f"{found['anomalous_groups']:,} with at least one anomalous image."
+    )
+    rows = [
+        [f"the {name} score of a group's images", html.number(row["auroc"]), html.interval(row)]
+        for name in ("mean", "highest")
+        if (row := found[name])
+    ]
+    table = f"\n{html.table(['Groups by', 'AUROC', '95 % interval'], rows)}" if rows else ""
+    return f"<h2>Groups</h2>\n<p>{count}</p>{table}"
+
+
+def subgroups(values: dict) -> str:
+    """The AUROC within each subgroup."""
+    found = values.get("subgroups")
+    if not found:
+        return ""
+    rows = []
+    for row in found:
+        share = "n/a" if row["share_anomalous"] is None else html.percent(row["share_anomalous"])
+        counts = [f"{row['normal']:,}", f"{row['anomalous']:,}"]
+        rows.append([row["column"], row["value"], *counts, html.number(row["auroc"]), html.interval(row), share])
+    header = ["Column", "Value", "Normal", "Anomalous", "AUROC", "95 % interval", "Normal images called anomalous"]
+    return f"<h2>Subgroups</h2>\n{html.table(header, rows, text_columns=2)}"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
