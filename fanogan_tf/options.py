@@ -186,6 +186,21 @@ class Options:
     kappa: float = _option(
         "detector", 1.0, "Weight of the feature residual, in izi_f and in the score A = A_R + kappa A_D.", least=0.0
     )
+    score: str = _option(
+        "detector",
+        "robust",
+        "What decides: the method's own score as its paper has it, or one combination of terms for all data. Methods without a "
+        "critic have their own alone.",
+        choices=["robust", "paper"],
+        free=True,
+    )
+    nearest_normals: int = _option(
+        "detector",
+        2000,
+        "At most this many training images are kept in the detector for the distance to the nearest ones, 256 bytes each.",
+        least=1,
+        free=True,
+    )
     mapping_start: str = _option(
         "detector",
         "random",

@@ -19,6 +19,7 @@ class Stream(enum.IntEnum):
       BOOTSTRAP: resamples of test images, for intervals.
       LEAKS: images that are looked at for leaks where there are many, by `split_seed`.
       NO_MODEL: training images that scores without a model compare with.
+      DESCRIBED_IMAGES: training images whose features are described after the training.
     """
 
     SHEET_IMAGES = 0
@@ -31,6 +32,7 @@ class Stream(enum.IntEnum):
     BOOTSTRAP = 6
     LEAKS = 7
     NO_MODEL = 8
+    DESCRIBED_IMAGES = 9
 
 
 class PassStream(enum.IntEnum):

@@ -25,7 +25,8 @@ from fanogan_tf.archive.output import Output, opened
 from fanogan_tf.archive.reading import UNREADABLE, VOLUMES, ReadImages, ReadVolumes
 from fanogan_tf.archive.volumes import VolumeRows
 from fanogan_tf.archive.workers import Ticker, shown, watched
-from fanogan_tf.detection.scoring import TERMS, batch_size_for
+from fanogan_tf.detection.scoring import batch_size_for
+from fanogan_tf.detection.terms import OWN
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 from fanogan_tf.serving import model_card, saved_model
@@ -34,7 +35,7 @@ from fanogan_tf.serving.saved_model import ServedDetector
 _ROWS_PER_SHARD = 100_000
 # Bytes of the list of files that make one bundle of work: about a hundred images, or one volume.
 _IMAGES_PIECE, _VOLUMES_PIECE = 8192, 64
-_UNKNOWN = {"label": -1, "class": "", **dict.fromkeys(TERMS, math.nan)}
+_UNKNOWN = {"label": -1, "class": "", **dict.fromkeys(OWN, math.nan)}
 
 
 class SavedModelHandler(ModelHandler[np.ndarray, dict, ServedDetector]):
@@ -58,7 +59,7 @@ class SavedModelHandler(ModelHandler[np.ndarray, dict, ServedDetector]):
         self, batch: Sequence[np.ndarray], model: ServedDetector, inference_args: dict | None = None
     ) -> Iterable[dict]:
         outputs = model(np.stack(batch)[..., np.newaxis].astype(np.float32) / np.float32(257))
-        columns = {name: outputs[name].tolist() for name in ("score", "probability", "anomalous", *TERMS) if name in outputs}
+        columns = {name: outputs[name].tolist() for name in ("score", "probability", "anomalous", *OWN) if name in outputs}
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
     def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:

@@ -121,10 +121,15 @@ class Outcome:
         return self.table.label != UNKNOWN
 
     def scores(self, kappa: float | None = None) -> np.ndarray:
-        """Returns (N,) the run's own scores; with `kappa`, A_R + kappa A_D of its residuals."""
+        """Returns (N,) the score as the method's paper has it; with `kappa`, A_R + kappa A_D of its residuals."""
         if kappa is None:
-            return self.table.score
+            return self.table.further.get("paper_score", self.table.score)
         return self.table.image_residual + kappa * self.table.feature_residual
+
+    @property
+    def robust(self) -> np.ndarray | None:
+        """(N,) the robust scores; None where the method has no critic."""
+        return self.table.further.get("robust_score")
 
     def at_youden(self, kappa: float | None = None) -> dict[str, float | None]:
         """Measures precision, sensitivity, specificity and f_score at the Youden index, and auroc, on images of known label."""

@@ -85,6 +85,7 @@ _AT_YOUDEN = (
 )
 _PUBLISHED = Column("published_auroc", "AUC in the paper, other data")
 _ORIENTATION = "The paper's figures come from private retinal OCT; they are shown for orientation only."
+_ROBUST = "fanogan_robust"  # Key of f-AnoGAN's other score.
 _YOUDEN = "Precision, sensitivity, specificity and F at the Youden index, which is chosen on these test labels as in the paper."
 
 
@@ -96,6 +97,9 @@ def methods(outcomes: list[Outcome]) -> Table:
     if shared is not None:
         columns.append(Column("shared_auroc", f"AUC, the {len(shared)} images that all scored"))
         notes.append(f"Methods that search z for each image scored {len(shared)} of the test images, drawn at random.")
+    if any(outcome.robust is not None for outcome in outcomes):
+        columns.append(Column("robust_auroc", "AUC, robust score"))
+        notes.append("Robust score: one combination of terms for all methods with a critic, the product's default.")
     columns += [
         Column("training_seconds", "training, s", 0),
         Column("milliseconds_per_image", "scoring, ms per image", 2),
@@ -109,6 +113,7 @@ def methods(outcomes: list[Outcome]) -> Table:
             "training_seconds": [outcome.training_seconds for outcome in group],
             "milliseconds_per_image": [1000.0 / outcome.images_per_second for outcome in group],
             "images": [len(group[0].table)],
+            "robust_auroc": [outcome.auroc(outcome.robust) for outcome in group if outcome.robust is not None],
         }
         if shared is not None:
             figures["shared_auroc"] = [outcome.auroc(outcome.scores(), shared) for outcome in group]
@@ -163,11 +168,16 @@ def pixels(counted: dict[str, list[dict]]) -> Table:
 def classes(outcomes: list[Outcome]) -> Table:
     """Makes the table over classes: AUROC of every method on every class in turn, and the means over the classes."""
     protocols = list(dict.fromkeys(outcome.job.protocol for outcome in outcomes))
-    names = [name for name in VARIANTS if any(outcome.job.variant.name == name for outcome in outcomes)]
-    found = {
-        (outcome.job.protocol, outcome.job.variant.name, outcome.job.seed): outcome.auroc(outcome.scores())
-        for outcome in outcomes
-    }
+    titles: dict[str, str] = {}
+    found: dict[tuple[str, str, int], float] = {}
+    for name, group in _groups(outcomes, VARIANTS):
+        for outcome in group:
+            titles.setdefault(name, VARIANTS[name].title)
+            found[outcome.job.protocol, name, outcome.job.seed] = outcome.auroc(outcome.scores())
+            if outcome.robust is not None and name == "fanogan":
+                titles.setdefault(_ROBUST, f"{VARIANTS[name].title}, robust score")
+                found[outcome.job.protocol, _ROBUST, outcome.job.seed] = outcome.auroc(outcome.robust)
+    names = list(titles)
     seeds = sorted({seed for *_, seed in found})
 
     def figures(protocol: str, name: str) -> list[float]:
@@ -192,7 +202,7 @@ def classes(outcomes: list[Outcome]) -> Table:
     if outcomes[0].job.options.dataset == "mnist" and not outcomes[0].job.options.anomalous_class:
         means = ", ".join(f"{name} {value:.3f}" for name, value in variants.MNIST_MEAN.items())
         notes.append(f"Published means over the ten digits, other networks and budgets, for orientation only: {means}.")
-    columns = tuple(Column(name, VARIANTS[name].title) for name in names)
+    columns = tuple(Column(name, title) for name, title in titles.items())
     return Table("one_class", "One class at a time", "class", columns, rows, tuple(notes))
 
 

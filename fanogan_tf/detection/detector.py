@@ -11,13 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf import files
+from fanogan_tf.detection import terms
 from fanogan_tf.detection.calibration import Calibration
+from fanogan_tf.detection.normality import Hidden, Normality
+from fanogan_tf.detection.robust import Scales
 from fanogan_tf.detection.scoring import ScoresImages
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SETTINGS_FILE = "detector.json"
 _WEIGHTS = "weights"
 _ARRAYS = "arrays.npz"
+_NORMALITY = "normality.npz"
 
 
 class Detector(ScoresImages):
@@ -33,6 +37,9 @@ class Detector(ScoresImages):
       INPUTS: names of what it takes of each image, columns of a batch: `image`, and perhaps `region`.
       RESTORES: whether it measures reconstruction and residual.
       ENCODER: name of the network from images to latent vectors, where it has one.
+      normality, scales: what is known of normal images, with which more terms are measured; None where there is no critic, and
+        in detectors of earlier versions.
+      scored_by: `paper`, the method's own score, or `robust`, see `robust.score`.
     """
 
     KIND: str
@@ -44,6 +51,9 @@ class Detector(ScoresImages):
 
     def __init__(self, spec: NetworkSpec, *, calibration: Calibration | None = None, **parts: keras.Model | float | np.ndarray):
         """`parts`: the networks, settings and arrays by their names."""
+        self.normality: Normality | None = None
+        self.scales: Scales | None = None
+        self.scored_by = "paper"
         needed = (*self.NETWORKS, *self.SETTINGS, *self.ARRAYS)
         if parts.keys() != set(needed):
             raise TypeError(f"{self.KIND}: needs {', '.join(needed)}, not {', '.join(parts)}")
@@ -52,17 +62,45 @@ class Detector(ScoresImages):
         self.spec = spec
         self.calibration = calibration
         self.latent_dim = spec.latent_dim
-        pixels = tf.TensorSpec((None, *spec.image_shape), tf.float32)
-        self._measure = tf.function(self.compute, input_signature=[pixels] * len(self.INPUTS))
+        self._trace()
+
+    def _trace(self) -> None:
+        pixels = tf.TensorSpec((None, *self.spec.image_shape), tf.float32)
+        self._measure = tf.function(self.measured, input_signature=[pixels] * len(self.INPUTS))
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             """Networks, settings and arrays are attributes, by the names that the subclass gives them."""
 
-    def compute(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What `measure` returns, from and as tensors; in a graph, for any batch size."""
+    def compute(self, *inputs: tf.Tensor) -> dict[str, Any]:
+        """The method's own score and what goes with it, from and as tensors; in a graph, for any batch size.
+
+        `seen`: where there is a critic, what it makes of the images, a `normality.Seen`. The rest: see `measure`.
+        """
         raise NotImplementedError
+
+    def look(self, images: tf.Tensor) -> Hidden:
+        """What the critic makes of images (B, H, W, 1); only where `compute` returns `seen`."""
+        raise NotImplementedError
+
+    @property
+    def sees(self) -> bool:
+        """Whether there is a critic whose view of normal images can be described."""
+        return type(self).look is not Detector.look
+
+    def describe_normals(self, normality: Normality, scales: Scales, scored_by: str) -> None:
+        """Measures all terms from now on. scored_by: see the class."""
+        self.normality, self.scales, self.scored_by = normality, scales, scored_by
+        self._trace()
+
+    def measured(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What `measure` returns, from and as tensors; in a graph, for any batch size."""
+        measured = self.compute(*inputs)
+        seen = measured.pop("seen", None)
+        if seen is None or self.normality is None or self.scales is None:
+            return measured
+        return terms.with_terms(measured, inputs[0], seen, self.normality, self.scales, self.scored_by)
 
     def measure(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Scores images.
@@ -72,7 +110,7 @@ class Detector(ScoresImages):
 
         Returns:
           score (B,), higher is more anomalous; and of the following what the method has:
-          image_residual, feature_residual, latent_distance: each (B,).
+          image_residual, feature_residual, latent_distance: each (B,). Those of `terms.with_terms`.
           reconstruction in [-1, 1] and residual in [0, 2]: (B, H, W, 1). latent: (B, latent_dim).
         """
         tensors = [tf.convert_to_tensor(values, tf.float32) for values in inputs]
@@ -119,10 +157,14 @@ class Detector(ScoresImages):
             "settings": {name: getattr(self, name) for name in self.SETTINGS},
             "calibration": self.calibrated().to_json(),
         }
+        if self.scales is not None:
+            settings |= {"scored_by": self.scored_by, "scales": dataclasses.asdict(self.scales)}
         with files.whole_folder(folder) as temporary:
             self.checkpoint().write(str(temporary / _WEIGHTS))
             if self.ARRAYS:
                 np.savez(temporary / _ARRAYS, **{name: getattr(self, name).numpy() for name in self.ARRAYS})
+            if self.normality is not None:
+                np.savez(temporary / _NORMALITY, **self.normality.arrays())
             (temporary / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
 
     @classmethod
@@ -137,4 +179,8 @@ class Detector(ScoresImages):
                 parts |= {name: arrays[name] for name in cls.ARRAYS}
         detector = cls(spec, calibration=Calibration.from_json(settings["calibration"]), **parts, **settings["settings"])
         detector.checkpoint().read(str(Path(folder) / _WEIGHTS)).assert_existing_objects_matched()
+        if "scales" in settings:
+            scales = Scales(**settings["scales"] | {"blocks": tuple(settings["scales"]["blocks"])})
+            with np.load(Path(folder) / _NORMALITY, allow_pickle=False) as arrays:
+                detector.describe_normals(Normality(**arrays), scales, settings["scored_by"])
         return detector

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from fanogan_tf import files
+from fanogan_tf.detection.terms import FURTHER, OWN
 from fanogan_tf.errors import UserError
 
+# In every table. Behind them come those of FURTHER that the method has.
 COLUMNS = (
     "image",
     "label",
@@ -33,6 +36,7 @@ class ScoreTable:
 
     image: names. label: 0 normal, 1 anomalous, -1 unknown (an empty field in the file). class_name: "" where unknown.
     anomalous: bool, the call at the calibrated threshold. The rest are float64, NaN where a method has no such term.
+    further: name -> (N,) float64, those of `terms.FURTHER` that the method has, or had when the table was written.
     """
 
     image: np.ndarray
@@ -44,29 +48,46 @@ class ScoreTable:
     image_residual: np.ndarray
     feature_residual: np.ndarray
     latent_distance: np.ndarray
+    further: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def terms(self) -> dict[str, np.ndarray]:
+        """All terms that the method has."""
+        own = {name: getattr(self, name) for name in OWN}
+        return {name: values for name, values in own.items() if np.isfinite(values).all()} | self.further
+
+    def take(self, rows: np.ndarray) -> "ScoreTable":
+        """The rows at indices, or of a mask."""
+        columns: dict[str, Any] = {f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self) if f.name != "further"}
+        return ScoreTable(**columns, further={name: values[rows] for name, values in self.further.items()})
 
 
 def write(path: Path, rows: Iterable[dict]) -> int:
     """Writes rows as they come, keeping none in memory; the file appears only when the last is in it. Returns their number."""
     count = 0
+    rows = iter(rows)
+    first = next(rows, None)
+    further = [name for name in FURTHER if first is not None and name in first]
     with files.whole_file(path) as temporary, open(temporary, "w", **_ENCODING) as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, (*COLUMNS, *further))
         writer.writeheader()
-        for row in rows:
-            writer.writerow(as_fields(row))
+        for row in itertools.chain(() if first is None else (first,), rows):
+            writer.writerow(as_fields(row, further))
             count += 1
     return count
 
 
-def as_fields(row: dict) -> dict[str, str | int]:
-    """A row as the file has it: unknown labels and NaN empty, floats with nine digits, which give every float32 back exactly."""
+def as_fields(row: dict, further: Iterable[str] = ()) -> dict[str, str | int]:
+    """A row as the file has it: unknown labels and NaN empty, floats with nine digits, which give every float32 back exactly.
+
+    further: the columns behind COLUMNS.
+    """
     fields = {name: row[name] for name in COLUMNS}
     fields["label"] = "" if row["label"] < 0 else int(row["label"])
     fields["anomalous"] = int(row["anomalous"])
-    fields.update({name: "" if np.isnan(row[name]) else f"{row[name]:.9g}" for name in _FLOATS})
+    fields.update({name: "" if np.isnan(row[name]) else f"{row[name]:.9g}" for name in (*_FLOATS, *further)})
     return fields
 
 
@@ -80,13 +101,15 @@ def read(path: Path) -> ScoreTable:
         raise UserError(f"{path}: no scores here; run fanogan score first")
     with open(path, **_ENCODING) as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
+        names = tuple(reader.fieldnames or ())
+        further = names[len(COLUMNS) :]
+        if names[: len(COLUMNS)] != COLUMNS or not set(further) <= set(FURTHER):
             raise UserError(f"{path}: not a score table (expected the columns {','.join(COLUMNS)})")
         rows = list(reader)
     if any(None in row or None in row.values() for row in rows):
         raise UserError(f"{path}: a damaged score table (a row is cut off); run fanogan score again")
     try:
-        floats = {name: np.array([float(row[name] or "nan") for row in rows], np.float64) for name in _FLOATS}
+        floats = {name: np.array([float(row[name] or "nan") for row in rows], np.float64) for name in (*_FLOATS, *further)}
         labels = np.array([int(row["label"] or -1) for row in rows], np.int64)
         anomalous = np.array([bool(int(row["anomalous"])) for row in rows], bool)
     except (TypeError, ValueError) as error:
@@ -96,5 +119,6 @@ def read(path: Path) -> ScoreTable:
         label=labels,
         class_name=np.array([row["class"] for row in rows]),
         anomalous=anomalous,
+        further={name: floats.pop(name) for name in further},
         **floats,
     )

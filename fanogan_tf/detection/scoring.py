@@ -15,10 +15,8 @@ from tqdm import tqdm
 
 from fanogan_tf.data.image_set import inputs_of
 from fanogan_tf.data.image_stream import GivenImage, given_batches
+from fanogan_tf.detection.terms import FURTHER, OWN
 from fanogan_tf.errors import UserError
-
-TERMS = ("image_residual", "feature_residual", "latent_distance")  # NaN where a method has no such term.
-
 
 def batch_size_for(asked: int) -> int:
     """How many images to score at once: `asked`, or if that is 0 what suits the machine.
@@ -52,7 +50,8 @@ def score_rows(
                     "label": int(batch["label"][i]),
                     "class": str(batch["class_name"][i]),
                     **{name: judged[name][i] for name in ("score", "probability", "anomalous")},
-                    **{term: judged[term][i] if term in judged else math.nan for term in TERMS},
+                    **{term: judged[term][i] if term in judged else math.nan for term in OWN},
+                    **{term: judged[term][i] for term in FURTHER if term in judged},
                 }
             bar.update(len(batch["name"]))
 

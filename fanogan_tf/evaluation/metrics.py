@@ -113,18 +113,16 @@ def per_term(table: ScoreTable) -> dict[str, dict]:
     """What each residual would tell by itself.
 
     Returns:
-      image_residual, feature_residual and latent_distance, those that the method has -> dict of mean_normal, mean_anomalous and
-      auroc; None where a kind of image is missing.
+      name of each term that the method has -> dict of mean_normal, mean_anomalous and auroc; None where a kind of image is
+      missing.
     """
     normal, anomalous = table.label == NORMAL, table.label == ANOMALOUS
     known = normal | anomalous
     result = {}
-    for name in ("image_residual", "feature_residual", "latent_distance"):
-        term = getattr(table, name)
-        if np.isfinite(term).all():
-            result[name] = {
-                "mean_normal": float(term[normal].mean()) if normal.any() else None,
-                "mean_anomalous": float(term[anomalous].mean()) if anomalous.any() else None,
-                "auroc": float(sk.roc_auc_score(table.label[known], term[known])) if normal.any() and anomalous.any() else None,
-            }
+    for name, term in table.terms().items():
+        result[name] = {
+            "mean_normal": float(term[normal].mean()) if normal.any() else None,
+            "mean_anomalous": float(term[anomalous].mean()) if anomalous.any() else None,
+            "auroc": float(sk.roc_auc_score(table.label[known], term[known])) if normal.any() and anomalous.any() else None,
+        }
     return result

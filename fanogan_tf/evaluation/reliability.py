@@ -137,7 +137,7 @@ def subgroups(table: ScoreTable, columns: dict[str, np.ndarray], groups: np.ndar
 
 
 def _auroc(table: ScoreTable, rows: np.ndarray, groups: np.ndarray | None, seed: int) -> dict[str, Any]:
-    part = ScoreTable(**{field.name: getattr(table, field.name)[rows] for field in dataclasses.fields(table)})
+    part = table.take(rows)
     known = labelled(part, None if groups is None else groups[rows])
     if known is None:
         return {"auroc": None} | dataclasses.asdict(Interval(None, None, "one kind of image is missing"))

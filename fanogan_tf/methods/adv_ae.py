@@ -13,7 +13,7 @@ from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.ae import AutoencoderTraining
-from fanogan_tf.methods.base import CRITIC, NETWORKS, UPDATES, adam, network_name
+from fanogan_tf.methods.base import CRITIC, NETWORKS, SCORE, UPDATES, adam, network_name
 from fanogan_tf.methods.fanogan import EncoderDetector
 from fanogan_tf.methods.joint import JointMethod
 from fanogan_tf.networks.latent import key
@@ -83,7 +83,7 @@ class AdversarialAutoencoder(JointMethod):
 
     PHASES = ("autoencoder",)
     DETECTORS = (EncoderDetector,)
-    OPTIONS = (*NETWORKS, "bound", *UPDATES, *CRITIC, "adversarial_weight", "kappa")
+    OPTIONS = (*NETWORKS, "bound", *UPDATES, *CRITIC, "adversarial_weight", "kappa", *SCORE)
 
     def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
         """See `Method.check`.

@@ -12,12 +12,13 @@ import tensorflow as tf
 from keras import layers
 
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.methods.base import NETWORKS, UPDATES, adam
+from fanogan_tf.detection.normality import Hidden
+from fanogan_tf.methods.base import NETWORKS, SCORE, UPDATES, adam
 from fanogan_tf.methods.fanogan import EncoderDetector
 from fanogan_tf.methods.joint import JointMethod
 from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
-from fanogan_tf.networks.resnet import Body
+from fanogan_tf.networks.resnet import Body, flat_features
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.random_streams import PairDraw
@@ -45,10 +46,16 @@ class PairDiscriminator(keras.Model):
         self.dense = layers.Dense(1)
 
     def call(self, images, z):
-        parts = [self.body(images), self.dense_z(z)]
+        return self.hidden(images, z)[:2]
+
+    def hidden(self, images, z):
+        """What `call` returns, and the maps of the image half's blocks, from the largest to the smallest: (B, h, w, c) each."""
+        maps = self.body(images)
+        parts = [flat_features(maps), self.dense_z(z)]
         joined = tf.nn.leaky_relu(tf.concat(parts, axis=-1), LEAK)
         features = tf.nn.leaky_relu(self.dense_pair(joined), LEAK)
-        return tf.cast(self.dense(features)[:, 0], tf.float32), tf.cast(features, tf.float32)
+        logits = tf.cast(self.dense(features)[:, 0], tf.float32)
+        return logits, tf.cast(features, tf.float32), [tf.cast(one, tf.float32) for one in maps]
 
 
 def discriminator_loss(encoded: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
@@ -144,9 +151,10 @@ class PairDetector(EncoderDetector):
     KIND = "pair"
     NETWORKS = {"encoder": NetworkSpec.encoder, "generator": NetworkSpec.generator, "pair_discriminator": pair_discriminator}
 
-    def features(self, images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-        """F of the pairs: (B, n)."""
-        return self.pair_discriminator(images, latent)[1]
+    def look(self, images: tf.Tensor, latent: tf.Tensor | None = None) -> Hidden:
+        """What the discriminator makes of pairs of images and `latent`, their own codes without it."""
+        codes = self.encoder(images, training=False) if latent is None else latent
+        return Hidden(*self.pair_discriminator.hidden(images, codes))
 
 
 class BidirectionalGan(JointMethod):
@@ -154,7 +162,7 @@ class BidirectionalGan(JointMethod):
 
     PHASES = ("ali",)
     DETECTORS = (PairDetector,)
-    OPTIONS = (*NETWORKS, *UPDATES, "kappa")
+    OPTIONS = (*NETWORKS, *UPDATES, "kappa", *SCORE)
 
     def spec(self, options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
         """The networks that `options` ask for, but for `bound`: E's codes must be able to match z ~ N(0, I)."""

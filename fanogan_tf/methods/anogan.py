@@ -4,11 +4,13 @@ Unlike the means of the other methods, all terms here are sums over pixels or fe
 """
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.latent_search import map_to_latent, random_start
 from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.errors import UserError
@@ -44,7 +46,7 @@ class AnoganDetector(Detector):
     NETWORKS = {"generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
     SETTINGS = ("anogan_lambda", "steps", "learning_rate", "patience", "seed")
 
-    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def compute(self, images: tf.Tensor) -> dict[str, Any]:
         """All of `Detector.measure` that the method has; latent is the mapping's z, in [-1, 1]."""
         target = self.target(images)
         # By Adam's step a constant factor of the loss changes nothing; a mean over pixels suits the mapping in float16.
@@ -73,7 +75,12 @@ class AnoganDetector(Detector):
             "reconstruction": restored,
             "residual": pixel_map(images, restored),
             "latent": latent,
+            "seen": Seen(self.look(images), self.look(restored)),
         }
+
+    def look(self, images: tf.Tensor) -> Hidden:
+        """What the discriminator makes of images."""
+        return Hidden(*self.critic.hidden(images))
 
     def target(self, images: tf.Tensor) -> tf.Tensor:
         """What G(z) is compared with besides the pixels: f(x), (B, n). It does not change during the mapping."""
@@ -116,9 +123,14 @@ class DiscriminatorDetector(Detector):
     NETWORKS = {"critic": NetworkSpec.critic}
     RESTORES = False
 
-    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The score alone."""
-        return {"score": against_real(self.critic(images)[0])}
+    def compute(self, images: tf.Tensor) -> dict[str, Any]:
+        """The score, and what the discriminator sees."""
+        seen = self.look(images)
+        return {"score": against_real(seen.values), "seen": Seen(seen)}
+
+    def look(self, images: tf.Tensor) -> Hidden:
+        """What the discriminator makes of images."""
+        return Hidden(*self.critic.hidden(images))
 
 
 class Anogan(GanMethod):

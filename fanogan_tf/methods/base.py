@@ -1,12 +1,12 @@
 """The base of all methods: their training, the options that they read, and the steps that all recipes share."""
 
 import keras
-import numpy as np
 
-from fanogan_tf.data.image_set import Splits, inputs_of
+from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.calibration import calibrate
+from fanogan_tf.detection.description import describe
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.detection.scoring import TERMS, batch_size_for
+from fanogan_tf.detection.scoring import batch_size_for
 from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.geometry import geometry
@@ -18,6 +18,7 @@ from fanogan_tf.run_directory import RunDirectory
 NETWORKS = ("network", "dim", "latent_dim")
 UPDATES = ("batch_size", "iterations", "learning_rate")
 CRITIC = ("n_critic", "gradient_penalty")
+SCORE = ("score", "nearest_normals")  # Of methods whose detector has a critic.
 # Every method reads these.
 _READ_BY_ALL = names("images", "scoring", "running") | {
     *("method", "seed", "deterministic", "mixed_precision", "folded", "false_positive_rate", "threshold_rule")
@@ -97,18 +98,21 @@ def adam(options: Options, beta_1: float, beta_2: float = 0.999) -> keras.optimi
 
 
 def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, splits: Splits) -> None:
-    """What every recipe ends with: calibrates on the held-out normal images, prints their mean terms, fills `run.detector`.
+    """What every recipe ends with: describes normal images, calibrates on held-out ones, prints their means, fills `run.detector`.
 
     The chief's alone, where several processes train.
     """
     if not cluster.is_chief():
         return
-    parts: dict[str, list[np.ndarray]] = {}
-    for batch in splits.validation.batches(batch_size_for(options.score_batch_size)):
-        for name, values in detector.measure(*inputs_of(batch, detector.INPUTS)).items():
-            if name in ("score", *TERMS):  # Not the pictures: they would fill the memory.
-                parts.setdefault(name, []).append(values)
-    whole = {name: np.concatenate(part) for name, part in parts.items()}
+    whole = describe(
+        detector,
+        splits.train,
+        splits.validation,
+        batch_size_for(options.score_batch_size),
+        options.score,
+        options.nearest_normals,
+        options.seed,
+    )
     detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate)
     names = {"image_residual": "A_R", "feature_residual": "A_D"}
     means = "".join(f"mean {short} {whole[name].mean():.4f}, " for name, short in names.items() if name in whole)

@@ -1,10 +1,13 @@
 """The critic's own output (f-AnoGAN, section 3.1, A_D): a WGAN-GP on normal images, then its mean value on them."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.scoring import batch_size_for
 from fanogan_tf.methods.gan_phase import GanMethod
 from fanogan_tf.networks.spec import NetworkSpec
@@ -25,9 +28,14 @@ class CriticDetector(Detector):
     SETTINGS = ("mean",)
     RESTORES = False
 
-    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The score alone."""
-        return {"score": self.mean - self.critic(images)[0]}
+    def compute(self, images: tf.Tensor) -> dict[str, Any]:
+        """The score, and what the critic sees."""
+        seen = self.look(images)
+        return {"score": self.mean - seen.values, "seen": Seen(seen)}
+
+    def look(self, images: tf.Tensor) -> Hidden:
+        """What the critic makes of images."""
+        return Hidden(*self.critic.hidden(images))
 
 
 MEAN_OVER = 32_000  # training images, the paper's number

@@ -3,12 +3,15 @@
 The encoder's guess of z is restored by the generator and compared with the image in pixels and in the critic's features.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.gan_phase import GanMethod, gan_step
@@ -34,14 +37,14 @@ class EncoderDetector(Detector):
     NETWORKS = {"encoder": NetworkSpec.encoder, "generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
     SETTINGS = ("kappa",)
 
-    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def compute(self, images: tf.Tensor) -> dict[str, Any]:
         """All of `Detector.measure`; latent_distance is 1/d ||E(x) - E(G(E(x)))||^2."""
         latent = self.encoder(images, training=False)
         restored = self.generator(latent, training=False)
         # One pass over both halves: the same values, better filled kernels.
-        features, restored_features = tf.split(self.features(tf.concat([images, restored], axis=0), tf.tile(latent, [2, 1])), 2)
+        seen, seen_again = self.look(tf.concat([images, restored], axis=0), tf.tile(latent, [2, 1])).halves()
         image_residual = mean_square(images - restored)
-        feature_residual = mean_square(features - restored_features)
+        feature_residual = mean_square(seen.features - seen_again.features)
         return {
             "score": anomaly_score(image_residual, feature_residual, self.kappa),
             "image_residual": image_residual,
@@ -50,11 +53,12 @@ class EncoderDetector(Detector):
             "reconstruction": restored,
             "residual": pixel_map(images, restored),
             "latent": latent,
+            "seen": Seen(seen, seen_again),
         }
 
-    def features(self, images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-        """F of images that have, or were restored from, the codes `latent`: (B, n)."""
-        return self.critic(images)[1]
+    def look(self, images: tf.Tensor, latent: tf.Tensor | None = None) -> Hidden:
+        """What the critic makes of images that have, or were restored from, the codes `latent`."""
+        return Hidden(*self.critic.hidden(images))
 
 
 class Fanogan(GanMethod):

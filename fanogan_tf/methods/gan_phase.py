@@ -15,6 +15,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.methods.base import (
     CRITIC,
     NETWORKS,
+    SCORE,
     UPDATES,
     Method,
     adam,
@@ -43,7 +44,7 @@ class GanMethod(Method):
     """A method whose first, and perhaps only, phase trains a GAN."""
 
     PHASES: tuple[str, ...] = ("gan",)
-    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "average", "gan_from")
+    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "average", "gan_from", *SCORE)
 
     def settings(self, options: Options) -> tuple[str, ...]:
         """See `Method.settings`: a DCGAN has neither turns of its critic nor a penalty."""

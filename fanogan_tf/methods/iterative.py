@@ -3,10 +3,13 @@
 An encoder, f-AnoGAN's own, is trained only where the mapping starts from its guess.
 """
 
+from typing import Any
+
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.latent_search import map_to_latent, random_start
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
@@ -34,12 +37,12 @@ class IterativeDetector(Detector):
         """The first z: (B, latent_dim)."""
         return random_start(tf.shape(images)[0], self.latent_dim, self.seed)
 
-    def compute(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def compute(self, images: tf.Tensor) -> dict[str, Any]:
         """All of `Detector.measure` but the latent distance; latent is the mapping's z, in [-1, 1]."""
-        features = self.critic(images)[1]
+        seen = self.look(images)
 
         def residuals(restored: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return mean_square(images - restored), mean_square(features - self.critic(restored)[1])
+            return mean_square(images - restored), mean_square(seen.features - self.critic(restored)[1])
 
         latent = map_to_latent(
             self.generator,
@@ -51,7 +54,8 @@ class IterativeDetector(Detector):
             patience=self.patience,
         ).z
         restored = self.generator(latent, training=False)
-        image_residual, feature_residual = residuals(restored)
+        seen_again = self.look(restored)
+        image_residual, feature_residual = mean_square(images - restored), mean_square(seen.features - seen_again.features)
         return {
             "score": anomaly_score(image_residual, feature_residual, self.kappa),
             "image_residual": image_residual,
@@ -59,7 +63,12 @@ class IterativeDetector(Detector):
             "reconstruction": restored,
             "residual": pixel_map(images, restored),
             "latent": latent,
+            "seen": Seen(seen, seen_again),
         }
+
+    def look(self, images: tf.Tensor) -> Hidden:
+        """What the critic makes of images."""
+        return Hidden(*self.critic.hidden(images))
 
 
 class WarmIterativeDetector(IterativeDetector):

@@ -117,8 +117,14 @@ class Discriminator(keras.Model):
         self.dense = layers.Dense(1, kernel_initializer=first_weights())
 
     def call(self, images, training=False):
-        x = images
+        return self.hidden(images, training)[:2]
+
+    def hidden(self, images, training=False):
+        """What `call` returns, and the maps of all blocks, from the largest to the smallest: (B, h, w, c) each, float32."""
+        x, maps = images, []
         for block in self.blocks:
             x = tf.nn.leaky_relu(block(x, training=training), LEAK)
+            maps.append(x)
         features = self.flatten(x)
-        return tf.cast(self.dense(features)[:, 0], tf.float32), tf.cast(features, tf.float32)
+        logits = tf.cast(self.dense(features)[:, 0], tf.float32)
+        return logits, tf.cast(features, tf.float32), [tf.cast(one, tf.float32) for one in maps]

@@ -4,6 +4,8 @@ Images are float32 (B, H, W, 1) in [-1, 1]. Under a mixed precision policy the n
 outputs stay float32.
 """
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -70,25 +72,29 @@ class DownBlock(layers.Layer):
 
 
 class Body(layers.Layer):
-    """The layers common to critic and encoder: (B, H, W, 1) -> flat features (B, base height * base width * last filters)."""
+    """The layers common to critic and encoder: images (B, H, W, 1) -> the maps of all blocks.
+
+    From the largest map to the smallest: (B, H/2, W/2, c1), (B, H/4, W/4, c2), ... The last one, flat, is what `flat_features` gives.
+    """
 
     def __init__(self, image_shape: tuple[int, int, int], dim: int, kind: str, folded: bool):
         super().__init__()
         first, *rest = geometry(*image_shape[:2]).down_filters(dim)
         self.conv = layers.Conv2D(first, 3, padding="same")
         self.blocks = [DownBlock(filters, kind, folded) for filters in rest]
-        self.flatten = layers.Flatten()
 
     def call(self, images, training=False):
-        return self.flatten(self.maps(images, training)[-1])
-
-    def maps(self, images, training=False):
-        """The output of each block, from the largest map to the smallest: (B, H/2, W/2, c1), (B, H/4, W/4, c2), ..."""
         x, maps = self.conv(images), []
         for block in self.blocks:
             x = block(x, training=training)
             maps.append(x)
         return maps
+
+
+def flat_features(maps: list[tf.Tensor]) -> tf.Tensor:
+    """The last of a body's maps as rows: (B, base height * base width * last filters)."""
+    last = maps[-1]
+    return tf.reshape(last, (tf.shape(last)[0], math.prod(last.shape[1:])))
 
 
 class Generator(keras.Model):
@@ -121,8 +127,14 @@ class Critic(keras.Model):
         self.dense = layers.Dense(1)
 
     def call(self, images):
-        features = self.body(images)
-        return tf.cast(self.dense(features)[:, 0], tf.float32), tf.cast(features, tf.float32)
+        return self.hidden(images)[:2]
+
+    def hidden(self, images):
+        """What `call` returns, and the maps of all blocks, from the largest to the smallest: (B, h, w, c) each, float32."""
+        maps = self.body(images)
+        features = flat_features(maps)
+        values = tf.cast(self.dense(features)[:, 0], tf.float32)
+        return values, tf.cast(features, tf.float32), [tf.cast(one, tf.float32) for one in maps]
 
 
 class Encoder(keras.Model):
@@ -135,5 +147,5 @@ class Encoder(keras.Model):
         self.dense = layers.Dense(latent_dim)
 
     def call(self, images, training=False, seed=None):
-        z = self.dense(self.body(images, training=training))
+        z = self.dense(flat_features(self.body(images, training=training)))
         return latent.bounded(self.bound, tf.cast(z, tf.float32), seed)

@@ -107,7 +107,7 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
 
     @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)] * len(pixels))  # One graph, which both call.
     def judged(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        measured = _even_of_none(detector.compute, *inputs)
+        measured = _even_of_none(detector.measured, *inputs)
         return {
             **measured,
             "probability": calibration.probability(detector.calibrated(), measured["score"]),

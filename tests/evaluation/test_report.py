@@ -100,9 +100,8 @@ def test_scores_that_cannot_be_reported(tmp_path):
     table = table_of(test, detector)
     with pytest.raises(UserError, match="1 of 60 scores are not finite"):
         _write(tmp_path / "report", test, dataclasses.replace(table, score=np.append(table.score[:-1], np.nan)), detector)
-    empty = dataclasses.replace(table, **{f.name: getattr(table, f.name)[:0] for f in dataclasses.fields(table)})
     with pytest.raises(UserError, match="no scores in it"):
-        report.check_scores(empty, 1.0)
+        report.check_scores(table.take(np.arange(0)), 1.0)
 
 
 def test_scores_of_another_threshold(tmp_path):

@@ -35,10 +35,6 @@ def outcomes(root, methods, tables, seeds=1, **settings) -> list[Outcome]:
 
 def unlabelled(one: ScoreTable) -> ScoreTable:
     """Adds one more image, whose label is unknown."""
-    wider = {}
-    for field in dataclasses.fields(one):
-        column = getattr(one, field.name)
-        wider[field.name] = np.append(column, column[:1])
-    wider["image"][-1] = "z"
-    wider["label"][-1] = -1
-    return ScoreTable(**wider)
+    wider = one.take(np.append(np.arange(len(one)), 0))
+    wider.image[-1], wider.label[-1] = "z", -1
+    return wider

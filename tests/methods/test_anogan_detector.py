@@ -88,8 +88,11 @@ class Changed:
         self.critic, self.logits, self.features = critic, logits, features
 
     def __call__(self, images):
-        logits, features = self.critic(images)
-        return logits + self.logits * tf.reduce_mean(images), features * (1.0 + self.features)
+        return self.hidden(images)[:2]
+
+    def hidden(self, images):
+        logits, features, maps = self.critic.hidden(images)
+        return logits + self.logits * tf.reduce_mean(images), features * (1.0 + self.features), maps
 
 
 @pytest.mark.parametrize(("kind", "matters"), [(AnoganDetector, "features"), (GanRDetector, "logits")])
@@ -111,7 +114,7 @@ def test_the_mapping_minimises_the_score(networks, kind, monkeypatch):
 
     monkeypatch.setattr(anogan, "map_to_latent", remember)
     made = detector(networks, kind, steps=500, learning_rate=0.3, patience=7, seed=9)
-    measured = made.compute(tf.constant(IMAGES))
+    measured = made.measured(tf.constant(IMAGES))
     np.testing.assert_array_equal(asked.pop("z0"), random_start(5, 3, 9))
     np.testing.assert_allclose(asked.pop("losses") * 16 * 24, measured["score"], rtol=1e-5)
     assert asked.pop("generator") is networks["generator"]

@@ -119,7 +119,7 @@ def test_as_a_saved_model(detector, tmp_path):
     """The whole search is in the graph."""
     module = tf.Module()
     module.variables_in_use = [v for name in detector.NETWORKS for v in tf_variables(getattr(detector, name))]
-    module.measure = tf.function(detector.compute, input_signature=[tf.TensorSpec((None, 8, 12, 1), tf.float32)])
+    module.measure = tf.function(detector.measured, input_signature=[tf.TensorSpec((None, 8, 12, 1), tf.float32)])
     tf.saved_model.save(module, str(tmp_path / "model"))
     exported = tf.saved_model.load(str(tmp_path / "model"))
     close({name: value.numpy() for name, value in exported.measure(IMAGES[:4]).items()}, detector.measure(IMAGES[:4]))

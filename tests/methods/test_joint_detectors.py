@@ -90,7 +90,7 @@ def test_batch_size_and_order_change_nothing(detector, batch_size):
 
 
 def test_it_is_one_graph(detector):
-    graph = tf.function(detector.compute).get_concrete_function(tf.TensorSpec((None, 8, 12, 1), tf.float32))
+    graph = tf.function(detector.measured).get_concrete_function(tf.TensorSpec((None, 8, 12, 1), tf.float32))
     assert not any(op.type in ("PyFunc", "EagerPyFunc") for op in graph.graph.get_operations())
     assert_close({name: value.numpy() for name, value in graph(tf.constant(IMAGES)).items()}, detector.measure(IMAGES))
 

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fanogan_tf.detection import robust
+
+NAMES = [*robust.WEIGHTS]
+
+
+def normals(seed=0, count=200):
+    random = np.random.default_rng(seed)
+    return {name: np.exp(random.normal(i, 0.1 + i, count)) for i, name in enumerate(NAMES)}
+
+
+def test_standardised_normals_have_mean_0_and_deviation_1():
+    terms = normals()
+    scales = robust.fit(terms)
+    for name, values in terms.items():
+        z = scales.standardised(name, tf.constant(values, tf.float32)).numpy()
+        assert z.mean() == pytest.approx(0, abs=1e-3) and z.std() == pytest.approx(1, abs=1e-3), name
+
+
+def test_score_by_hand():
+    scales = robust.Scales(dict.fromkeys(NAMES, 1.0), dict.fromkeys(NAMES, 2.0))
+    # Every term at z = 3: log(1 + e^3), whatever the weights.
+    at_three = {name: tf.constant([7.0 if name == "critic_distance" else np.exp(7.0)], tf.float32) for name in NAMES}
+    assert robust.score(at_three, scales).numpy() == pytest.approx([np.log1p(np.exp(3.0))], rel=1e-5)
+
+
+def test_no_unit_matters():
+    """A term in other units, as another width of the networks gives, makes the same score."""
+    terms = normals()
+    others = {name: values * (1000.0 if name != "critic_distance" else 7.0) for name, values in terms.items()}
+    scores = [
+        robust.score({name: tf.constant(v, tf.float32) for name, v in some.items()}, robust.fit(some)).numpy()
+        for some in (terms, others)
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-3)
+
+
+def test_each_term_speaks_where_it_is_sure():
+    terms = normals()
+    scales = robust.fit(terms)
+    typical = {name: tf.constant([np.median(values)], tf.float32) for name, values in terms.items()}
+    for name in NAMES:
+        form = (lambda x: x) if name == "critic_distance" else np.exp
+        high, low = (form(scales.means[name] + z * scales.deviations[name]) for z in (8.0, -8.0))
+        scores = [float(robust.score(typical | {name: tf.constant([v], tf.float32)}, scales)[0]) for v in (high, low)]
+        middle = float(robust.score(typical, scales)[0])
+        # However low one is, it takes back less than a typical one of its kind adds.
+        assert scores[0] - middle > 5 * (middle - scores[1]) > 0, name
+
+
+def test_missing_terms_are_left_out():
+    terms = normals()
+    scales = robust.fit(terms)
+    some = {name: tf.constant(values[:3], tf.float32) for name, values in terms.items()}
+    fewer = {name: values for name, values in some.items() if name == NAMES[0]}
+    alone = tf.nn.softplus(scales.standardised(NAMES[0], some[NAMES[0]]))
+    np.testing.assert_allclose(robust.score(fewer, scales), alone, rtol=1e-6)
+
+
+def test_a_term_that_never_changes():
+    terms = normals() | {NAMES[0]: np.ones(200)}
+    scales = robust.fit(terms)
+    some = {name: tf.constant(values, tf.float32) for name, values in terms.items()}
+    assert np.isfinite(robust.score(some, scales)).all()
