@@ -48,8 +48,8 @@ def _open_images(
 def _open_volumes(
     paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int]
 ) -> tuple[ImageSet, tuple]:
-    volumes, patches = oct_dataset.open_volumes(paths, options, Path(options.oct_cache or cache_dir))
-    return patches, tuple(volumes)
+    volumes, images = oct_dataset.open_volumes(paths, options, Path(options.oct_cache or cache_dir))
+    return images, tuple(volumes)
 
 
 def _digits(options: Options, cache_dir: Path) -> Splits:
@@ -80,6 +80,7 @@ def _phantom(options: Options) -> str:
 
 _CLASS_OPTIONS = ("normal_class", "anomalous_class")
 _OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
+_OCT_FILES = ("oct_images", "oct_spacing")
 _PHANTOM_FACTS = ("phantom_test", "phantom_train_volumes", "phantom_validation_volumes", "phantom_test_volumes", "phantom_bscans")
 
 DATASETS = {
@@ -88,7 +89,12 @@ DATASETS = {
     "fashion_mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["fashion_mnist"]),
     "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches", "group_by"), options=("data_path",)),
     "oct": Dataset(
-        _load_volumes, _open_volumes, _folder_name, facts=_OCT_FACTS, options=("data_path", "oct_cache"), groups=Volumes()
+        _load_volumes,
+        _open_volumes,
+        _folder_name,
+        facts=(*_OCT_FILES, *_OCT_FACTS),
+        options=("data_path", "oct_cache"),
+        groups=Volumes(),
     ),
     "oct_phantom": Dataset(
         _load_volumes,

@@ -91,7 +91,8 @@ class Options:
     patches: int = _option(
         "images",
         0,
-        "folder: cut this many random patches of --image_size per image instead of resizing. oct: per B-scan.",
+        "folder: cut this many random patches of --image_size per image instead of resizing. oct: per B-scan; 0: the whole "
+        "flattened B-scan, resized.",
         least=0,
     )
     random_flip: bool = _option("images", False, "Flip training images left-right at random. Never for digits.")
@@ -104,6 +105,17 @@ class Options:
         "graph_cut",
         "oct: top and bottom of the retina by a search in 3-D, by a faster one per B-scan, or from the volume's file.",
         choices=["graph_cut", "shortest_path", "file"],
+    )
+    oct_images: str = _option(
+        "images",
+        "volume",
+        "oct: what a folder of images is, a volume whose B-scans they are, or B-scans of as many eyes, as public sets have them.",
+        choices=["volume", "single"],
+    )
+    oct_spacing: str = _option(
+        "images",
+        "",
+        "oct: micrometres from row to row x from column to column of images, which do not tell, as in 3.87x11.33; empty: those.",
     )
     oct_cache: str = _option(
         "running", "", "oct: where prepared volumes are kept, for several runs to share; empty: in the run.", free=True, path=True
@@ -165,8 +177,8 @@ class Options:
     average: float = _option(
         "training",
         0.0,
-        "GAN phase: decay, such as 0.99, of a moving average of the weights of generator and critic, which takes their place once "
-        "they are trained; 0: none, as in the papers.",
+        "GAN phase: decay, such as 0.99, of a moving average of the weights of generator and critic, which takes their place "
+        "once they are trained; 0: none, as in the papers.",
         least=0.0,
         most=0.99999,
     )

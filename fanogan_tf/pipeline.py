@@ -14,7 +14,8 @@ from fanogan_tf.data.image_set import Splits
 from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.datasets import DATASETS
 from fanogan_tf.detection import score_table, scoring
-from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.calibration import Calibration
+from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 from fanogan_tf.detection.maps import save_maps
 from fanogan_tf.distributed import cluster
 from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
@@ -109,7 +110,8 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     seconds = time.perf_counter() - start - counting.seconds
     above = DATASETS[options.dataset].groups
     kept = Path(output).resolve() == run.scores.resolve()
-    groups = above.measure(detector, splits.test_groups, options, output, maps) if above and (kept or maps) else None
+    wanted = above and splits.test_groups and (kept or maps)
+    groups = above.measure(detector, splits.test_groups, options, output, maps) if above and wanted else None
     if kept:
         table = score_table.read(output)
         kept_figures = measured.measure(
@@ -188,7 +190,7 @@ def evaluate(run: RunDirectory, options: Options) -> str:
     table = score_table.read(run.scores)
     kept = measured.load(run.measured, run.scores, run.detector)
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
-    facts = _facts(options) | _training_times(run, options)
+    facts = _facts(options) | _threshold(run, options) | _training_times(run, options)
     found = leaks.load(run.leaks) if run.leaks.is_file() else None
     _warn_of_leaks(run, found)
     values = report.write_report(run.report, table, kept, timing=timing, facts=facts, note=_note(options), leaks=found)
@@ -227,6 +229,19 @@ def verify_export(run: RunDirectory, options: Options, folder: Path) -> str:
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
     return saved_model.compare(detector, served, splits.test, scoring.batch_size_for(options.score_batch_size))
+
+
+def _threshold(run: RunDirectory, options: Options) -> dict[str, str]:
+    """What the threshold rests on."""
+    settings = json.loads((run.detector / SETTINGS_FILE).read_text(encoding="utf-8"))
+    calibration = Calibration.from_json(settings["calibration"])
+    facts = {"score": settings.get("scored_by", "paper")}
+    if calibration.normals:
+        facts["held-out normal images"] = f"{calibration.normals:,}"
+    if calibration.normals and options.threshold_rule == "quantile":
+        low, high = calibration.rate_interval(options.false_positive_rate)
+        facts["normal images called anomalous, 95 % interval"] = f"{100 * low:.1f} to {100 * high:.1f} %"
+    return facts
 
 
 def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:

@@ -99,6 +99,8 @@ def score_archive(
     model = handler.load_model()
     options = model_card.options(model.card, model.path, options, given)
     of_volumes = datasets.DATASETS[options.dataset].groups is not None
+    if of_volumes and (not options.patches or options.oct_images == "single"):
+        raise UserError(f"--saved_model={folder}: scores whole or single B-scans; score them with fanogan score --saved_model")
     with opened(output) as made:
         total = made.write_list(found(images, of_volumes))
         ticker = Ticker(str(made.progress) if direct else "")

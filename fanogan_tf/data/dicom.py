@@ -51,16 +51,18 @@ def open_dicom(path: Path) -> Any:
 
     try:
         dataset = pydicom.dcmread(path)
+        if "PixelData" not in dataset:
+            raise refused(path, f"no image in it: {kind_of(dataset.get('SOPClassUID', ''))}, or cut off before its pixels")
+        syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
+        if syntax is None:
+            raise refused(path, "it does not name its transfer syntax")
+        _require_decoder(path, syntax)
     except InvalidDicomError as error:
         raise refused(path, "it is no DICOM file") from error
-    except Exception as error:  # Damaged files make pydicom raise nearly anything.
+    except UserError:
+        raise
+    except Exception as error:  # Damaged files make pydicom raise nearly anything, some only when an element is looked at.
         raise refused(path, error) from error
-    if "PixelData" not in dataset:
-        raise refused(path, f"no image in it: {kind_of(dataset.get('SOPClassUID', ''))}, or cut off before its pixels")
-    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
-    if syntax is None:
-        raise refused(path, "it does not name its transfer syntax")
-    _require_decoder(path, syntax)
     return dataset
 
 

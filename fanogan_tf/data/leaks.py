@@ -1,4 +1,4 @@
-"""The leak check: images that stand on two sides of a split, exactly or nearly the same, which make a test easier than it looks."""
+"""The leak check: images that stand, exactly or nearly, on two sides of a split, and make a test easier than it looks."""
 
 import dataclasses
 import hashlib
@@ -16,8 +16,8 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.random_streams import Stream
 
 SIDE = 32
-# Of small copies. Two normal images of different sources seldom exceed it: of held-out digits, garments, films and B-scans 0 to .8 %
-# do, with any of thousands of training images.
+# Of small copies. Two normal images of different sources seldom exceed it: of held-out digits, garments, films and B-scans
+# 0 to .8 % do, with any of thousands of training images.
 NEAR = 0.995
 _MOST_IMAGES = 20_000  # Of each split; patches of volumes may be a hundred times as many.
 _MOST_LISTED = 200
@@ -70,8 +70,8 @@ class Leaks:
             near = self.near[sides]
             if count or near:
                 lines.append(
-                    f"of {self.compared[second]:,} {_WORDS[second]} images {count:,} are pixel for pixel a {_WORDS[first]} image and "
-                    f"{near:,} nearly (correlation above {NEAR} at {SIDE}x{SIDE})"
+                    f"of {self.compared[second]:,} {_WORDS[second]} images {count:,} are pixel for pixel a {_WORDS[first]} image "
+                    f"and {near:,} nearly (correlation above {NEAR} at {SIDE}x{SIDE})"
                 )
         return lines
 
@@ -128,14 +128,16 @@ def _drawn(images: ImageSet, seed: int) -> ImageSet:
 
 
 def _sums(images: ImageSet) -> list[bytes]:
-    return [hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest() for image in one_by_one(images.images)]
+    return [
+        hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest() for image in one_by_one(images.images)
+    ]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
     """Rows of mean 0 and length 1, so that their product is their correlation; of an image of one value, 0."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-6)
+    return np.asarray(np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-6))
 
 
 def _nearest(rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -56,7 +56,11 @@ def small_copies(images: np.ndarray | PatchArray, side: int) -> np.ndarray:
     for image in one_by_one(images):
         signed = to_signed(image[..., 0])
         height, width = (min(side, length) for length in signed.shape)
-        small = signed if signed.shape == (height, width) else np.asarray(Image.fromarray(signed).resize((width, height), Image.Resampling.BOX))
+        small = (
+            signed
+            if signed.shape == (height, width)
+            else np.asarray(Image.fromarray(signed).resize((width, height), Image.Resampling.BOX))
+        )
         rows.append(small.ravel())
     return np.stack(rows)
 

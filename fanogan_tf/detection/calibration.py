@@ -7,10 +7,12 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
+from scipy import stats
 
 from fanogan_tf.errors import UserError
 
 _MOST_KNOTS = 1001
+_TAIL_KNOTS = 500  # Of these, the highest scores, of which none is left out.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +28,14 @@ class Calibration:
       knots: (K,) ascending scores of held-out normals.
       levels: (K,) the share of normals below each knot, inside (0, 1).
       tail: the normals' standard deviation; beyond the outermost knots the share falls by a factor e for each.
+      normals: how many held-out normals there were; 0 in detectors of earlier versions, which do not tell.
     """
 
     threshold: float
     knots: np.ndarray
     levels: np.ndarray
     tail: float
+    normals: int = 0
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
         """(N,) scores -> (N,) in [0, 1], linear between the knots and exponential beyond them."""
@@ -52,7 +56,17 @@ class Calibration:
     @classmethod
     def from_json(cls, values: dict) -> "Calibration":
         """The reverse of `to_json`."""
-        return cls(values["threshold"], np.array(values["knots"]), np.array(values["levels"]), values["tail"])
+        arrays = {name: np.array(values[name]) for name in ("knots", "levels")}
+        return cls(**values | arrays)
+
+    def rate_interval(self, rate: float) -> tuple[float, float]:
+        """Between which shares of all normal images, not only of those held out, a threshold lies that was set for `rate`.
+
+        95 of 100 times: the share above an order statistic of N scores has a Beta distribution.
+        """
+        above = rate * (self.normals + 1)
+        low, high = stats.beta.ppf([0.025, 0.975], above, self.normals + 1 - above)
+        return float(low), float(high)
 
 
 def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) -> Calibration:
@@ -79,14 +93,16 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) 
     tail = float(scores.std())
     knots, first = np.unique(scores, return_index=True)
     levels = levels[first]
-    if len(knots) > _MOST_KNOTS:
-        kept = np.unique(np.linspace(0, len(knots) - 1, _MOST_KNOTS).round().astype(int))
-        knots, levels = knots[kept], levels[kept]
+    # From all scores: what is left out below would move it.
+    threshold = _score_at(1.0 - false_positive_rate, knots, levels, tail)
     if rule == "mean_3sd":
         threshold = float(scores.mean() + 3.0 * scores.std())
-    else:
-        threshold = _score_at(1.0 - false_positive_rate, knots, levels, tail)
-    return Calibration(threshold, knots, levels, tail)
+    if len(knots) > _MOST_KNOTS:
+        rest = len(knots) - _TAIL_KNOTS
+        spread = np.linspace(0, rest, _MOST_KNOTS - _TAIL_KNOTS, endpoint=False).round().astype(int)
+        kept = np.unique(np.concatenate([spread, np.arange(rest, len(knots))]))
+        knots, levels = knots[kept], levels[kept]
+    return Calibration(threshold, knots, levels, tail, count)
 
 
 def probability(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""What is learned of normal images after the networks are trained: from training normals their description, from held-out ones scales."""
+"""What is learned of normal images once the networks are trained: their looks from training ones, scales from held-out ones."""
 
 from typing import Any
 

@@ -164,7 +164,8 @@ class Detector(ScoresImages):
             if self.ARRAYS:
                 np.savez(temporary / _ARRAYS, **{name: getattr(self, name).numpy() for name in self.ARRAYS})
             if self.normality is not None:
-                np.savez(temporary / _NORMALITY, **self.normality.arrays())
+                known: dict[str, Any] = self.normality.arrays()
+                np.savez(temporary / _NORMALITY, **known)
             (temporary / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
 
     @classmethod

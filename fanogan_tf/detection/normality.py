@@ -27,7 +27,7 @@ _LEAST_VARIANCE = 1e-5  # Of the first component's.
 class Hidden(NamedTuple):
     """What the critic makes of images, float32.
 
-    values: D(x), (B,). features: f(x), what A_D compares, (B, n). maps: of its blocks, (B, h, w, c), from the largest to the smallest.
+    values: D(x), (B,). features: f(x), what A_D compares, (B, n). maps: of its blocks, (B, h, w, c), the largest first.
     """
 
     values: tf.Tensor
@@ -151,12 +151,12 @@ def fit(look: Callable[[np.ndarray], Hidden], batches: Iterable[np.ndarray], mos
         mean=pca.mean_.astype(np.float32),
         components=pca.components_.astype(np.float32),
         deviations=deviations.astype(np.float32),
-        outside=np.float32(max(left, 1e-6 * float(deviations[0]) ** 2)),
+        outside=np.asarray(max(left, 1e-6 * float(deviations[0]) ** 2), np.float32),
         normals=(inside[np.sort(some)] / deviations).astype(np.float32),
         rotation=rotation,
         place_mean=place_mean,
         place_whitening=whitening,
-        critic_middle=np.float32(np.median(np.concatenate(values))),
+        critic_middle=np.asarray(np.median(np.concatenate(values)), np.float32),
     )
 
 
@@ -180,12 +180,12 @@ class _Places:
         self._shape = maps.shape[1:3]
 
     def gaussians(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rotation, means (h, w, d), and the whitening (h, w, d, d): its product with a deviation has the identity as covariance."""
+        """Rotation, means (h, w, d) and whitenings (h, w, d, d), whose products with deviations have covariance 1."""
         mean = self._sum / self._count
         covariance = self._products / self._count - mean[:, :, None] * mean[:, None, :]
         size = mean.shape[1]
         spread = np.trace(covariance, axis1=1, axis2=2)[:, None, None] / size
-        # A place that never changes, such as a corner that is always black, has no spread of its own: it takes a little of the others'.
+        # A place that never changes, such as a corner that is always black, takes a little of the others' spread.
         spread = np.maximum(spread, 1e-3 * spread.mean() + 1e-9)
         shrunk = (1.0 - SHRINKAGE) * covariance + SHRINKAGE * spread * np.eye(size)
         whitening = np.linalg.inv(np.linalg.cholesky(shrunk))

@@ -40,7 +40,7 @@ def residual_map(hidden: Hidden, restored: Hidden, scales: np.ndarray, size: tup
 
 
 def local_correlation(images: tf.Tensor, restored: tf.Tensor, window: int = WINDOW) -> tf.Tensor:
-    """1 - the mean correlation of windows of both images, (B,) in [0, 2]: what differs in brightness or contrast alone is the same.
+    """1 - the mean correlation of windows of both images: (B,) in [0, 2]. Brightness and contrast alone make no difference.
 
     Windows without contrast in either image count as correlated by the share that a small constant, .01 of the range squared,
     has in their variances; as the constants of SSIM (Wang et al. 2004) do.

@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-# The terms that it joins, and their weights. Chosen on the development sets of digits, garments, retinas and lungs together, and on
-# training images of MNIST and Fashion-MNIST; see docs/scores.md.
+# The terms that it joins, and their weights: chosen on development sets of digits, garments, retinas and lungs together.
 WEIGHTS = {
     "feature_density": 1.0,
     "feature_outside": 1.0,
@@ -14,7 +13,7 @@ WEIGHTS = {
     "place_density": 1.0,
     "critic_distance": 0.5,
 }
-# Differences from a median, which are small for half of the normals, are compared as they are, all other terms by their logarithm.
+# A difference from a median, which is small for half of the normals, is compared as it is; all other terms by their logarithm.
 _PLAIN = frozenset({"critic_distance"})
 _TINY = 1e-12
 

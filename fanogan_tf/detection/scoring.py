@@ -18,6 +18,7 @@ from fanogan_tf.data.image_stream import GivenImage, given_batches
 from fanogan_tf.detection.terms import FURTHER, OWN
 from fanogan_tf.errors import UserError
 
+
 def batch_size_for(asked: int) -> int:
     """How many images to score at once: `asked`, or if that is 0 what suits the machine.
 

@@ -20,7 +20,7 @@ FURTHER = (
 
 
 def of_normality(images: tf.Tensor, measured: dict[str, Any], seen: Seen, normality: Normality) -> dict[str, tf.Tensor]:
-    """The terms that need no scale, each (B,): those of `Normality.terms` and, where images are restored, `local_correlation`."""
+    """The terms that need no scale, each (B,): `Normality.terms` and, where images are restored, `local_correlation`."""
     found = normality.terms(seen.image)
     if "reconstruction" in measured:
         found["local_correlation"] = residuals.local_correlation(images, measured["reconstruction"])
@@ -33,8 +33,8 @@ def with_terms(
     """Adds to what a method measured all further terms, `paper_score` and `robust_score`; `score` becomes one of these two.
 
     Returns:
-      also block_residual and worst_blocks, (B,): the mean square difference of the critic's maps of an image and its restored one,
-      over all positions or over the worst tenth, each map's divided by its mean over held-out normals, averaged over the maps.
+      also block_residual and worst_blocks, (B,): the mean square difference of the critic's maps of an image and its restored
+      one, over all positions or over the worst tenth, each map's divided by its mean over held-out normals; their mean.
       normality_map (B, H, W, 1), at least 0: `Normality.places`, enlarged. block_map (B, H, W, 1): `residuals.residual_map`.
     """
     found = of_normality(images, measured, seen, normality)

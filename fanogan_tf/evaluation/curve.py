@@ -1,4 +1,4 @@
-"""A score's trade-off between the two kinds of error: its figures at once for any weighting of the images, as a bootstrap needs."""
+"""The trade-off between a score's two kinds of error, its figures at once for any weighting of images, as a bootstrap needs."""
 
 import numpy as np
 

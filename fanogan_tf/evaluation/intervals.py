@@ -73,7 +73,9 @@ def compare(normal: np.ndarray, anomalous: np.ndarray) -> Comparison:
         return Comparison(difference, Interval(None, None, few), None)
     variance = float(covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1])
     if variance <= 1e-18:
-        return Comparison(difference, Interval(None, None, "the two scores rank all pairs alike"), 1.0 if difference == 0 else None)
+        return Comparison(
+            difference, Interval(None, None, "the two scores rank all pairs alike"), 1.0 if difference == 0 else None
+        )
     deviation = math.sqrt(variance)
     half = stats.norm.ppf(0.5 + LEVEL / 2) * deviation
     p = 2.0 * stats.norm.sf(abs(difference) / deviation)

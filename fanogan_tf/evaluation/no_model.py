@@ -27,8 +27,8 @@ def scores(train: ImageSet, test: ImageSet, seed: int) -> dict[str, np.ndarray]:
 
     Returns:
       name -> (N,) float32, higher is more anomalous: the squared distance of a 32x32 copy from the nearest training image's, and
-      from the span of 30 principal components of them, each also with every image standardised; and the distances of the mean grey
-      value, and of the logarithm of the mean squared Laplacian (sharpness), from the training images' median.
+      from the span of 30 principal components of them, each also with every image standardised; and how far the mean grey value,
+      and the logarithm of the mean squared Laplacian (sharpness), lie from the training images' median.
     """
     some = train.take(np.sort(np.random.default_rng([seed, Stream.NO_MODEL]).permutation(len(train))[:_MOST_IMAGES]))
     rows, others = small_copies(some.images, SIDE), small_copies(test.images, SIDE)
@@ -44,7 +44,7 @@ def scores(train: ImageSet, test: ImageSet, seed: int) -> dict[str, np.ndarray]:
 
 
 def _standardised(rows: np.ndarray) -> np.ndarray:
-    return (rows - rows.mean(axis=1, keepdims=True)) / (rows.std(axis=1, keepdims=True) + 1e-3)
+    return np.asarray((rows - rows.mean(axis=1, keepdims=True)) / (rows.std(axis=1, keepdims=True) + 1e-3))
 
 
 def _nearest(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def _nearest(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     for first in range(0, len(others), _CHUNK):
         part = others[first : first + _CHUNK]
         found[first : first + _CHUNK] = np.square(part).sum(axis=1) + (squares - 2.0 * part @ rows.T).min(axis=1)
-    return found / rows.shape[1]
+    return np.asarray(found / rows.shape[1])
 
 
 def _outside_components(rows: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
@@ -72,7 +72,7 @@ def _grey_mean(images: ImageSet) -> np.ndarray:
 def _sharpness(images: ImageSet) -> np.ndarray:
     def laplacian(batch: np.ndarray) -> np.ndarray:
         around = batch[:, :-2, 1:-1] + batch[:, 2:, 1:-1] + batch[:, 1:-1, :-2] + batch[:, 1:-1, 2:]
-        return np.log(np.square(4.0 * batch[:, 1:-1, 1:-1] - around).mean(axis=(1, 2)) + 1e-6)
+        return np.asarray(np.log(np.square(4.0 * batch[:, 1:-1, 1:-1] - around).mean(axis=(1, 2)) + 1e-6))
 
     return _by_batch(images, laplacian)
 

@@ -13,9 +13,7 @@ HIGHEST = 10
 _LABELS = {metrics.NORMAL: "normal", metrics.ANOMALOUS: "anomalous", metrics.UNKNOWN: "unknown"}
 
 
-def render(
-    table: ScoreTable, values: dict, shown: set[str], facts: dict[str, str], note: str, leaks: Leaks | None = None
-) -> str:
+def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, str], note: str, leaks: Leaks | None = None) -> str:
     """The page as text.
 
     Args:
@@ -117,7 +115,12 @@ def _pixel_table(pixel: dict) -> str:
     youden = pixel["youden"]
     header = ["AUROC", "Average precision", "Sensitivity", "Specificity", "Residual above", "Pixels", "Anomalous pixels"]
     row = [html.number(pixel["auroc"]), html.number(pixel["average_precision"]), html.number(youden["sensitivity"])]
-    row += [html.number(youden["specificity"]), html.score(youden["threshold"]), f"{pixel['pixels']:,}", f"{pixel['anomalous_pixels']:,}"]
+    row += [
+        html.number(youden["specificity"]),
+        html.score(youden["threshold"]),
+        f"{pixel['pixels']:,}",
+        f"{pixel['anomalous_pixels']:,}",
+    ]
     return html.table(header, [row], text_columns=0)
 
 

@@ -19,7 +19,9 @@ def leaks(found: Leaks | None) -> str:
     """A warning of test or held-out images that are training images too; nothing where there are none."""
     if not found:
         return ""
-    listed = [[leak.name, leak.of_name, html.number(leak.correlation, 4) if leak.correlation else "equal"] for leak in found.listed]
+    listed = [
+        [leak.name, leak.of_name, html.number(leak.correlation, 4) if leak.correlation else "equal"] for leak in found.listed
+    ]
     table = html.table(["Image", "is also", "Correlation"], listed[:_LISTED], text_columns=2)
     more = f"\n<p>The first {_LISTED} are shown; leaks.json in the run has the others.</p>" if len(listed) > _LISTED else ""
     sentences = "; ".join(found.sentences())

@@ -44,8 +44,8 @@ def figures(table: ScoreTable, known: Labelled, seed: int) -> dict[str, Any]:
     """The figures of the score with their 95 % intervals.
 
     Returns:
-      method: how the intervals were made, in words. auroc, average_precision, f1_max, sensitivity_at_95, specificity_at_95: each a
-      dict of value, low, high and why; f1_max also of threshold.
+      method: how the intervals were made, in words. auroc, average_precision, f1_max, sensitivity_at_95, specificity_at_95: each
+      a dict of value, low, high and why; f1_max also of threshold.
     """
     curve = Curve(known.anomalous.astype(int), table.score[known.rows])
     groups = _groups(known)
@@ -68,8 +68,8 @@ def against(table: ScoreTable, known: Labelled, others: dict[str, np.ndarray], s
       others: name -> (len(table),).
 
     Returns:
-      name -> dict of auroc, its interval (low, high, why), and difference: the table's AUROC less this one, with low, high, why and
-      p, that of no difference (None for images in groups, whose interval is bootstrapped).
+      name -> dict of auroc, its interval (low, high, why), and difference: the table's AUROC less this one, with low, high, why
+      and p, that of no difference (None for images in groups, whose interval is bootstrapped).
     """
     rows = {}
     for name, scores in others.items():
@@ -85,7 +85,7 @@ def against(table: ScoreTable, known: Labelled, others: dict[str, np.ndarray], s
 
 
 def per_class(table: ScoreTable, groups: np.ndarray | None, seed: int) -> dict[str, dict]:
-    """Class -> the interval (low, high, why) of the AUROC of its anomalous images against all normal ones; {} for normal classes."""
+    """Class -> auroc, low, high and why, of its anomalous images against all normal ones; {} for normal classes."""
     result: dict[str, dict] = {}
     normal = table.label == metrics.NORMAL
     for name, rows in metrics.class_rows(table).items():
@@ -121,8 +121,8 @@ def subgroups(table: ScoreTable, columns: dict[str, np.ndarray], groups: np.ndar
       columns: name -> (len(table),) str, the value of each image; numbers of more than six values are parted in three thirds.
 
     Returns:
-      one dict per subgroup: column, value, normal, anomalous, auroc, low, high, why, and share_anomalous of its normal images, the
-      share that is called anomalous; None where there are none.
+      one dict per subgroup: column, value, normal, anomalous, auroc, low, high, why, and share_anomalous, the share of its normal
+      images that is called anomalous; None where there are none.
     """
     found = []
     for column, values in columns.items():

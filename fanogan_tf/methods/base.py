@@ -1,9 +1,11 @@
 """The base of all methods: their training, the options that they read, and the steps that all recipes share."""
 
+import sys
+
 import keras
 
 from fanogan_tf.data.image_set import Splits
-from fanogan_tf.detection.calibration import calibrate
+from fanogan_tf.detection.calibration import Calibration, calibrate
 from fanogan_tf.detection.description import describe
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import batch_size_for
@@ -98,7 +100,7 @@ def adam(options: Options, beta_1: float, beta_2: float = 0.999) -> keras.optimi
 
 
 def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, splits: Splits) -> None:
-    """What every recipe ends with: describes normal images, calibrates on held-out ones, prints their means, fills `run.detector`.
+    """What every recipe ends with: describes normals, calibrates on held-out ones, prints their means, fills `run.detector`.
 
     The chief's alone, where several processes train.
     """
@@ -116,8 +118,24 @@ def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, 
     detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate)
     names = {"image_residual": "A_R", "feature_residual": "A_D"}
     means = "".join(f"mean {short} {whole[name].mean():.4f}, " for name, short in names.items() if name in whole)
+    calibration = detector.calibrated()
     print(
-        f"calibrated on {len(whole['score'])} held-out normal images: {means}threshold {detector.calibration.threshold:.4f}",
+        f"calibrated on {calibration.normals} held-out normal images: {means}threshold {calibration.threshold:.4f}"
+        f"{expected_rate(calibration, options)}",
         flush=True,
     )
+    if options.threshold_rule == "quantile" and options.false_positive_rate * (calibration.normals + 1) < 1.0:
+        print(
+            f"warning: --false_positive_rate={options.false_positive_rate:g} is below 1 / (N + 1), N = {calibration.normals} "
+            "held-out images: the threshold rests on an assumed exponential tail; hold out more",
+            file=sys.stderr,
+        )
     detector.save(run.detector)
+
+
+def expected_rate(calibration: Calibration, options: Options) -> str:
+    """What is known of the share of normal images that the threshold calls anomalous; "" for a rule that asks for none."""
+    if options.threshold_rule != "quantile":
+        return ""
+    low, high = calibration.rate_interval(options.false_positive_rate)
+    return f", which calls {100 * low:.1f} to {100 * high:.1f} % of normal images anomalous (95 % interval)"

@@ -87,9 +87,7 @@ def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
     """The training, compiled, with the first weights of `options.seed`."""
     keras.utils.set_random_seed(options.seed)
     if spec.network == "dcgan":
-        gan = Dcgan(
-            spec.generator(), spec.critic(), latent_dim=options.latent_dim, seed=options.seed, average=options.average
-        )
+        gan = Dcgan(spec.generator(), spec.critic(), latent_dim=options.latent_dim, seed=options.seed, average=options.average)
         gan.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
         return gan
     gan = WganGp(

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.latent_search import map_to_latent, random_start
+from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.fanogan import ENCODER, check_encoder, train_encoder

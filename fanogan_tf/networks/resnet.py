@@ -74,7 +74,7 @@ class DownBlock(layers.Layer):
 class Body(layers.Layer):
     """The layers common to critic and encoder: images (B, H, W, 1) -> the maps of all blocks.
 
-    From the largest map to the smallest: (B, H/2, W/2, c1), (B, H/4, W/4, c2), ... The last one, flat, is what `flat_features` gives.
+    From the largest map to the smallest: (B, H/2, W/2, c1), (B, H/4, W/4, c2), ... `flat_features` makes rows of the last one.
     """
 
     def __init__(self, image_shape: tuple[int, int, int], dim: int, kind: str, folded: bool):

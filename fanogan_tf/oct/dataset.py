@@ -1,4 +1,4 @@
-"""`--dataset=oct` and `--dataset=oct_phantom`: volumes in, patches out.
+"""`--dataset=oct` and `--dataset=oct_phantom`: volumes in, patches out, or whole flattened B-scans.
 
     ROOT/train_normal/      volumes of healthy eyes, trained on
     ROOT/val_normal/        optional; without it, a share of the volumes of train_normal is held out
@@ -7,18 +7,22 @@
     ROOT/test_masks/        optional; for test_anomalous/7.vol: 7.npy, 7.nii or 7.nii.gz; files with masks of their own need none
 
 Training patches lie at random positions, those that are scored on a grid. A patch is anomalous if at least one of its pixels is
-fluid (f-AnoGAN, section 3).
+fluid (f-AnoGAN, section 3). With `--patches=0` a whole flattened B-scan is one image.
+
+With `--oct_images=single` every image, at any depth, is a B-scan of an eye of its own, and its label is its folder's; the first
+folder below test_anomalous/ is its class.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fanogan_tf.data import patches
 from fanogan_tf.data.image_set import ImageSet, Splits, hold_out
 from fanogan_tf.data.patches import PatchArray
-from fanogan_tf.data.pixels import parse_image_size
+from fanogan_tf.data.pixels import parse_image_size, resize
 from fanogan_tf.errors import UserError
 from fanogan_tf.oct.cache import Phantom, VolumeFile, prepare_all
 from fanogan_tf.oct.phantom import sets
@@ -36,8 +40,6 @@ def load(options: Options, cache_dir: Path) -> Splits:
     Raises:
       UserError: missing folders, unusable volumes without skip_unreadable, options that do not fit each other.
     """
-    if not options.patches:
-        raise UserError(f"--dataset={options.dataset}: give the number of random patches per B-scan, as in --patches=64")
     found = sets.phantoms(options) if options.dataset == "oct_phantom" else _find(options)
     size = patch_size(options)
     prepared, _ = _prepare([source for split in found.values() for source in split], options, cache_dir)
@@ -46,6 +48,9 @@ def load(options: Options, cache_dir: Path) -> Splits:
     for split, kept in volumes.items():
         if not kept:
             raise UserError(f"--data_path={options.data_path}: no usable volume left for {split}; fix those that were skipped")
+    if not options.patches:
+        train, validation, test = (whole_scans(volumes[split], size) for split in ("train", "validation", "test"))
+        return Splits(train, validation, test)
     return Splits(
         train=random_patches(volumes["train"], size, options.patches, options.split_seed),
         validation=grid_patches(volumes["validation"], size),
@@ -58,18 +63,25 @@ def load(options: Options, cache_dir: Path) -> Splits:
 def open_volumes(paths: Sequence[Path], options: Options, cache_dir: Path) -> tuple[list[PreparedVolume], ImageSet]:
     """Volumes that a user names, files and folders of them, and the grid patches that are scored of them.
 
+    Returns:
+      the volumes and their patches; with `--patches=0` none, as they are no groups of patches, and their whole B-scans.
+
     Raises:
       UserError: no such path, no volumes in a folder, or an unusable volume without skip_unreadable.
     """
-    sources = [VolumeFile(path, path.as_posix()) for path in named_volumes(paths)]
+    single, spacing = options.oct_images == "single", assumed_spacing(options)
+    found = named_volumes(paths, single)
+    sources = [VolumeFile(path, path.as_posix(), single=single, spacing=spacing) for path in found]
     volumes, skipped = _prepare(sources, options, cache_dir)
     if not volumes:
         raise UserError(f"{sources[0].path}: no usable volume; {skipped[0]}")
+    if not options.patches:
+        return [], whole_scans(volumes, patch_size(options))
     return volumes, grid_patches(volumes, patch_size(options))
 
 
-def named_volumes(paths: Sequence[Path]) -> list[Path]:
-    """The volumes that a user names, files and folders of them, in order, each once.
+def named_volumes(paths: Sequence[Path], single: bool = False) -> list[Path]:
+    """The volumes that a user names, files and folders of them, in order, each once. single: every image is one.
 
     Raises:
       UserError: no such path, or no volumes in a folder.
@@ -78,8 +90,25 @@ def named_volumes(paths: Sequence[Path]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; check the path")
-        found.update(dict.fromkeys(_volumes_below(path) if path.is_dir() else [path]))
+        found.update(dict.fromkeys(_volumes_below(path, single) if path.is_dir() else [path]))
     return list(found)
+
+
+def assumed_spacing(options: Options) -> tuple[float, float] | None:
+    """`--oct_spacing` in millimetres from row to row and from column to column; None where it is not given.
+
+    Raises:
+      UserError: it is not two positive numbers.
+    """
+    if not options.oct_spacing:
+        return None
+    try:
+        rows, columns = (float(part) / 1000.0 for part in options.oct_spacing.split("x"))
+    except ValueError:
+        rows = columns = 0.0
+    if not (0.0 < rows < 1.0 and 0.0 < columns < 1.0):
+        raise UserError(f"--oct_spacing={options.oct_spacing}: give micrometres between rows x between columns, as in 3.87x11.33")
+    return rows, columns
 
 
 def preparation(options: Options) -> Preparation:
@@ -94,11 +123,11 @@ def _prepare(
 
 
 def patch_size(options: Options) -> tuple[int, int]:
-    """(height, width) of the patches. Raises UserError: none is given, or one larger than the areas."""
+    """(height, width) of the images. Raises UserError: none is given, or one of patches that is larger than the areas."""
     size = parse_image_size(options.image_size)
     if size is None:
         raise UserError(f"--dataset={options.dataset}: give the patches' size, as in --image_size=64")
-    if size[0] > options.oct_height or size[1] > options.oct_columns:
+    if options.patches and (size[0] > options.oct_height or size[1] > options.oct_columns):
         raise UserError(
             f"--image_size={options.image_size}: patches are cut from areas of {options.oct_height} x {options.oct_columns} "
             "(--oct_height, --oct_columns); take a smaller size"
@@ -112,9 +141,9 @@ def _find(options: Options) -> dict[str, list[VolumeFile]]:
     root = Path(options.data_path)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give --data_path a folder with train_normal, test_normal, test_anomalous")
-    train = _split(root, "train_normal", 0)
+    train = _split(root, "train_normal", 0, options)
     if (root / "val_normal").exists():
-        validation = _split(root, "val_normal", 0)
+        validation = _split(root, "val_normal", 0, options)
     elif len(train) < 2:
         raise UserError(f"{root / 'train_normal'}: one volume cannot be parted; add volumes, or a folder val_normal")
     else:
@@ -123,28 +152,39 @@ def _find(options: Options) -> dict[str, list[VolumeFile]]:
     return {
         "train": train,
         "validation": validation,
-        "test": _split(root, "test_normal", 0) + _split(root, "test_anomalous", 1),
+        "test": _split(root, "test_normal", 0, options) + _split(root, "test_anomalous", 1, options),
     }
 
 
-def _split(root: Path, subfolder: str, label: int) -> list[VolumeFile]:
+def _split(root: Path, subfolder: str, label: int, options: Options) -> list[VolumeFile]:
     if not (root / subfolder).is_dir():
         raise UserError(
             f"{root / subfolder}: no such folder; --dataset=oct needs train_normal, test_normal, test_anomalous in {root}"
         )
     found = []
-    for path in _volumes_below(root / subfolder):
+    single, spacing = options.oct_images == "single", assumed_spacing(options)
+    for path in _volumes_below(root / subfolder, single):
         relative = path.relative_to(root / subfolder)
         masks = [root / "test_masks" / f"{relative.with_suffix('')}{suffix}" for suffix in _MASKS] if label else []
         mask = next((mask for mask in masks if mask.is_file()), None)
-        found.append(VolumeFile(path, path.relative_to(root).as_posix(), label, mask))
+        kind = (relative.parts[0] if len(relative.parts) > 1 else "anomalous") if label else "normal"
+        name = path.relative_to(root).as_posix()
+        found.append(VolumeFile(path, name, label, mask, class_name=kind, single=single, spacing=spacing))
     return found
 
 
-def _volumes_below(folder: Path) -> list[Path]:
+def _volumes_below(folder: Path, single: bool) -> list[Path]:
+    if single:
+        found = find.find_single_bscans(folder)
+        if not found:
+            raise UserError(f"{folder}: no images of B-scans in it; leave out --oct_images=single for volumes")
+        return found
     found = find.find_volumes(folder)
     if not found:
-        raise UserError(f"{folder}: no volumes in it; looked for {', '.join(find.VOLUME_EXTENSIONS)} at any depth")
+        raise UserError(
+            f"{folder}: no volumes in it; looked for {', '.join(find.VOLUME_EXTENSIONS)} at any depth; "
+            "for images that are B-scans of different eyes add --oct_images=single"
+        )
     return found
 
 
@@ -168,6 +208,35 @@ def grid_patches(volumes: list[PreparedVolume], size: tuple[int, int]) -> ImageS
         for top, left in patches.grid(volume.areas.shape[1:], size)
     ]
     return _image_set(volumes, places, size)
+
+
+def whole_scans(volumes: list[PreparedVolume], size: tuple[int, int]) -> ImageSet:
+    """The flattened B-scans, resized to (height, width).
+
+    A single B-scan has the label and class of its file. A volume's has those that its marked lesions give it, as a patch has.
+    """
+    images, labels, classes, names, groups, places = [], [], [], [], [], []
+    for volume in volumes:
+        for i, scan in enumerate(volume.scans):
+            images.append(resize(np.asarray(volume.areas[i]), size))
+            source: Any = volume.source
+            if getattr(source, "single", False):
+                label, kind = volume.label, source.class_name
+            else:
+                label, kind = _truth(volume, (i, 0, 0), volume.areas.shape[1:])
+            labels.append(label)
+            classes.append(kind)
+            names.append(volume.name if volume.shape[0] == 1 else f"{volume.name}#{scan}")
+            groups.append(volume.name)
+            places.append((scan, 0, 0))
+    return ImageSet(
+        images=np.stack(images)[..., None],
+        labels=np.array(labels, np.int32),
+        class_names=np.array(classes),
+        names=np.array(names),
+        groups=np.array(groups),
+        places=np.array(places),
+    )
 
 
 def _image_set(volumes: list[PreparedVolume], places: list[tuple[int, int, int, int]], size: tuple[int, int]) -> ImageSet:

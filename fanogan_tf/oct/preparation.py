@@ -59,6 +59,10 @@ class PreparedVolume:
         return volume
 
 
+class NoRetina(UserError):
+    """There is no B-scan in which the retina can be found."""
+
+
 def prepare(volume: Volume, settings: Preparation) -> PreparedVolume:
     """Normalises, reduces the columns, finds the surfaces and flattens.
 
@@ -79,7 +83,7 @@ def prepare(volume: Volume, settings: Preparation) -> PreparedVolume:
     found = _surfaces(volume, narrow, settings)
     usable = [scan for scan in range(scans) if scan not in found.problems]
     if not usable:
-        raise UserError(
+        raise NoRetina(
             f"{volume.name}: no B-scan in which the retina can be found ({found.problems[0]}); is it a macular volume?"
         )
 
@@ -115,7 +119,11 @@ def _surfaces(volume: Volume, narrow: np.ndarray, settings: Preparation) -> Surf
     if settings.surfaces != "file":
         between, axial, lateral = volume.spacing
         lateral *= volume.data.shape[2] / settings.columns
-        return find_surfaces(narrow, (between, axial, lateral), settings.surfaces)
+        if len(narrow) > 1:
+            return find_surfaces(narrow, (between, axial, lateral), settings.surfaces)
+        # The search is for volumes; a B-scan twice is one of them.
+        found = find_surfaces(np.repeat(narrow, 2, axis=0), (between, axial, lateral), settings.surfaces)
+        return Surfaces(found.top[:1], found.bottom[:1], {scan: why for scan, why in found.problems.items() if scan == 0})
     for name in (TOP, BOTTOM):
         if name not in volume.surfaces:
             known = ", ".join(volume.surfaces) or "none"

@@ -118,6 +118,17 @@ def test_no_image_in_it(tmp_path):
     refused(path, "no image in it: Basic Text SR Storage")
 
 
+def test_an_unknown_value_representation(tmp_path):
+    """pydicom raises only when such an element is looked at."""
+    # Rows of an image; the kind of an object without one.
+    for pixels, element in ((EIGHT, b"\x28\x00\x10\x00US"), (None, b"\x08\x00\x16\x00UI")):
+        path = write_dicom(tmp_path / "a.dcm", pixels)
+        content = path.read_bytes()
+        assert content.count(element) == 1
+        path.write_bytes(content.replace(element, element[:4] + b"ZZ"))
+        refused(path, "unreadable DICOM")
+
+
 def test_several_frames(tmp_path):
     refused(write_dicom(tmp_path / "a.dcm", EIGHT, NumberOfFrames=3), "it holds 3 frames")
 

@@ -154,3 +154,31 @@ def test_anomalous_in_a_graph_also_at_the_threshold_itself(calibration):
 
 def test_what_is_not_a_number_stays_so_in_a_graph(calibration):
     assert np.isnan(in_graph.probability(calibration, tf.constant([np.nan])).numpy()).all()
+
+
+def test_the_threshold_does_not_depend_on_how_many_knots_are_kept():
+    """Of 100,000 normals, 50 exceed the threshold for a rate of 5e-4, as asked; thinned knots alone gave 7e-5."""
+    many = np.random.default_rng(2).gamma(2.0, size=100_000)
+    calibration = calibrate(many, "quantile", 5e-4)
+    assert abs((many > calibration.threshold).sum() - 50) <= 1
+    assert len(calibration.knots) <= 1001 and calibration.normals == 100_000
+    # The tail's ranks are all there.
+    np.testing.assert_array_equal(calibration.knots[-500:], np.sort(many)[-500:])
+    np.testing.assert_allclose(calibration.probability([calibration.threshold]), 1 - 5e-4, rtol=1e-6)
+
+
+def test_what_a_rate_may_come_to():
+    """The nominal 5 % of 31 and of 585 normals; by simulation, 95 of 100 thresholds lie between."""
+    for count, low, high in ((31, 0.004, 0.147), (585, 0.034, 0.069)):
+        found = calibrate(np.arange(float(count)), "quantile", 0.05).rate_interval(0.05)
+        np.testing.assert_allclose(found, (low, high), atol=1e-3)
+    random = np.random.default_rng(0)
+    thresholds = [calibrate(random.random(79), "quantile", 0.05).threshold for _ in range(1000)]
+    low, high = calibrate(np.arange(79.0), "quantile", 0.05).rate_interval(0.05)
+    assert abs(np.mean([(low <= 1 - t <= high) for t in thresholds]) - 0.95) < 0.025
+
+
+def test_detectors_of_earlier_versions_do_not_tell_how_many():
+    values = calibrate(NINETEEN, "quantile", 0.05).to_json()
+    del values["normals"]
+    assert Calibration.from_json(values).normals == 0

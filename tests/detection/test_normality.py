@@ -24,7 +24,7 @@ def fitted(count=600, most_normals=200, batch=100, seed=0):
 
 
 def test_typical_images_are_at_their_expectations():
-    """Of new normals the mean square in whitened components is 1, outside them 1; at a place the root of chi^2 of 3, divided by 3."""
+    """The mean squares within and outside the components are 1; at a place it is the root of chi^2 of 3, divided by 3."""
     known, _ = fitted(count=6000)
     found = {name: values.numpy() for name, values in known.terms(hidden(77, 1000)).items()}
     assert set(found) == {"feature_density", "feature_outside", "nearest_normals", "place_density", "critic_distance"}
@@ -64,7 +64,9 @@ def test_what_is_far_off_scores_higher():
     known, _ = fitted()
     near, far = known.terms(hidden(77, 50)), known.terms(hidden(78, 50, shift=5.0))
     for name in ("feature_density", "feature_outside", "nearest_normals"):
-        assert far[name].numpy().min() > near[name].numpy().max() or far[name].numpy().mean() > 2 * near[name].numpy().mean(), name
+        assert far[name].numpy().min() > near[name].numpy().max() or far[name].numpy().mean() > 2 * near[name].numpy().mean(), (
+            name
+        )
 
 
 def test_negative_features_count_as_nothing():

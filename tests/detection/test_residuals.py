@@ -37,7 +37,9 @@ def test_residual_map_shows_where():
 
 
 def windows(images, size):
-    return np.lib.stride_tricks.sliding_window_view(images[..., 0], (size, size), axis=(1, 2)).reshape(len(images), -1, size * size)
+    return np.lib.stride_tricks.sliding_window_view(images[..., 0], (size, size), axis=(1, 2)).reshape(
+        len(images), -1, size * size
+    )
 
 
 def test_local_correlation_by_numpy():

@@ -92,7 +92,7 @@ def mean_of(values):
 
 
 def test_bootstrap_of_a_mean():
-    """Of independent rows, the interval is that of the normal approximation; of rows that come in equal tens, wider by sqrt 10."""
+    """Of independent rows, the interval of the normal approximation; of rows that come in equal tens, wider by sqrt 10."""
     random = np.random.default_rng(5)
     values = random.normal(0, 1, 400)
     alone = intervals.bootstrap(mean_of(values), np.arange(400), seed=0)

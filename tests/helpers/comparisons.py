@@ -1,7 +1,5 @@
 """Outcomes of made-up runs, whose scores separate the classes more or less."""
 
-import dataclasses
-
 import numpy as np
 
 from fanogan_tf.comparison.runs import Outcome, plan

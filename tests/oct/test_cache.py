@@ -12,7 +12,7 @@ from fanogan_tf.oct.preparation import Preparation, PreparedVolume
 
 SMALL = PhantomSettings(bscans=2, height=160, width=64, spacing=(0.123, 0.012, 0.09), averaging=9)
 SETTINGS = Preparation(columns=32, height=64, surfaces="file")
-SOURCE = types.SimpleNamespace(name="healthy/7.vol", label=0)
+SOURCE = types.SimpleNamespace(name="healthy/7.vol", label=0, single=False)
 VOLUME = PreparedVolume(
     name="made.vol",
     eye="OS",

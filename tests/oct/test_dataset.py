@@ -136,7 +136,6 @@ def test_folders_of_volumes(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"patches": 0}, r"^--dataset=oct_phantom: give the number of random patches per B-scan, as in --patches=64$"),
         ({"image_size": ""}, r"^--dataset=oct_phantom: give the patches' size, as in --image_size=64$"),
         ({"image_size": "97"}, r"^--image_size=97: patches are cut from areas of 96 x 64 .*; take a smaller size$"),
         ({"dataset": "oct"}, r"^--dataset=oct: give the folder of your volumes with --data_path$"),

@@ -51,7 +51,9 @@ def test_training_is_the_same_but_the_average_lags_behind():
     lagging = [np.abs(a - b).sum() for a, b in zip(state(averaged)["generator"], first["generator"], strict=True)]
     assert 0.0 < sum(lagging) < sum(moved)
     # The moving statistics of batch normalisation are averaged too: without them G would be another one.
-    statistics = [v for v, k in zip(tf_variables(averaged.generator), averaged.generator.variables, strict=True) if not k.trainable]
+    statistics = [
+        v for v, k in zip(tf_variables(averaged.generator), averaged.generator.variables, strict=True) if not k.trainable
+    ]
     trained = [v for v, k in zip(tf_variables(plain.generator), plain.generator.variables, strict=True) if not k.trainable]
     assert statistics and all(np.abs(a - b).max() > 0 for a, b in zip(statistics, trained, strict=True))
 

@@ -28,10 +28,10 @@ def read(path: Path, name: str) -> Volume:
       UserError: no DICOM, no Ophthalmic Tomography image, one frame only, circle or star scans, damaged or undecodable pixels.
     """
     dataset = dicom.open_dicom(path)
-    kind = dataset.get("SOPClassUID", "")
-    if kind != OCT_STORAGE:
-        raise dicom.refused(path, f"{dicom.kind_of(kind)}: an Ophthalmic Tomography Image is expected")
     try:
+        kind = dataset.get("SOPClassUID", "")
+        if kind != OCT_STORAGE:
+            raise dicom.refused(path, f"{dicom.kind_of(kind)}: an Ophthalmic Tomography Image is expected")
         if dicom.frames(dataset) < 2:
             raise not_a_raster(path, "a DICOM of one image")
         starts, ends = _locations(path, dataset)

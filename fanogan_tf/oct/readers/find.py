@@ -6,6 +6,7 @@ import math
 import sys
 from pathlib import Path
 
+from fanogan_tf.data.decode import find_images
 from fanogan_tf.errors import UserError
 from fanogan_tf.oct.readers import bscan_folder, dicom, duke, heidelberg_e2e, heidelberg_vol, heidelberg_xml, metaimage, retouch
 from fanogan_tf.oct.readers.common import unreadable
@@ -43,14 +44,20 @@ def find_volumes(folder: Path) -> list[Path]:
     return sorted(_find(Path(folder), set()), key=lambda path: path.as_posix())
 
 
-def read_volume(path: Path, name: str) -> Volume:
+def find_single_bscans(folder: Path) -> list[Path]:
+    """Every image in `folder`, at any depth, sorted by path, each of which is a B-scan of its own."""
+    return [path for path in find_images(folder) if bscan_folder.is_image(path)]
+
+
+def read_volume(path: Path, name: str, assumed: tuple[float, float] | None = None) -> Volume:
     """Reads a volume, a file or a folder, as `find_volumes` gives it.
 
     B-scans keep the file's order, rows and columns its direction: nothing is flipped. Where a file does not tell a spacing, as
-    images of B-scans never do, ASSUMED_SPACING's is put in, which is said once on stderr.
+    images of B-scans never do, the assumed one is put in.
 
     Args:
       name: becomes the volume's name.
+      assumed: millimetres from row to row and from column to column; None for ASSUMED_SPACING's, which is said once on stderr.
 
     Raises:
       UserError: missing, of an unknown or wrong kind, damaged, or no raster of at least two parallel B-scans; one line.
@@ -58,11 +65,22 @@ def read_volume(path: Path, name: str) -> Volume:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
-    volume = _reader(path)(path, name)
-    spacing = tuple(
-        known if math.isfinite(known) else usual for known, usual in zip(volume.spacing, ASSUMED_SPACING, strict=True)
-    )
-    if spacing != volume.spacing:
+    return _with_spacing(_reader(path)(path, name), assumed)
+
+
+def read_single(path: Path, name: str, assumed: tuple[float, float] | None = None) -> Volume:
+    """Reads an image as a volume of one B-scan; see `read_volume`.
+
+    Raises:
+      UserError: an unreadable image.
+    """
+    return _with_spacing(bscan_folder.read_single(Path(path), name), assumed)
+
+
+def _with_spacing(volume: Volume, assumed: tuple[float, float] | None) -> Volume:
+    usual = ASSUMED_SPACING if assumed is None else (ASSUMED_SPACING[0], *assumed)
+    spacing = tuple(known if math.isfinite(known) else given for known, given in zip(volume.spacing, usual, strict=True))
+    if spacing != volume.spacing and assumed is None:
         _tell_assumed()
     return dataclasses.replace(volume, spacing=spacing)
 

@@ -145,6 +145,14 @@ def test_xml_without_the_fundus_image(tmp_path):
     np.testing.assert_array_equal(read_volume(write_xml(tmp_path, DATA, localizer=False), "x").data, DATA)
 
 
+def test_xml_whose_images_were_renamed(tmp_path):
+    """As some exports have them: the name in the .xml stands in brackets in the file's."""
+    path = write_xml(tmp_path, DATA)
+    for i, image in enumerate(sorted(tmp_path.glob("*F.png"))):
+        image.rename(tmp_path / f"OCT R {i} [{image.name}].png")
+    np.testing.assert_array_equal(read_volume(path, "x").data, DATA)
+
+
 def test_xml_changed_in_place_is_read_anew(tmp_path):
     read_volume(write_xml(tmp_path, DATA, eye="OD"), "x")
     assert read_volume(write_xml(tmp_path, DATA, eye="OS"), "x").eye == "OS"
