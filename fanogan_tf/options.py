@@ -174,6 +174,13 @@ class Options:
         free=True,
     )
     gradient_penalty: float = _option("training", 10.0, "Weight of the gradient penalty in the critic's loss.", least=0.0)
+    members: int = _option(
+        "training",
+        1,
+        "GAN phase: train so many GANs, and encoders, of as many seeds from --seed on, and average their scores.",
+        least=1,
+        most=16,
+    )
     average: float = _option(
         "training",
         0.0,
@@ -209,7 +216,7 @@ class Options:
     nearest_normals: int = _option(
         "detector",
         2000,
-        "At most this many training images are kept in the detector for the distance to the nearest ones, 256 bytes each.",
+        "At most this many training images are kept in the detector for the distance to the nearest ones, a kilobyte each.",
         least=1,
         free=True,
     )

@@ -49,6 +49,10 @@ class RunDirectory:
         self.timing = self.path / "scoring.json"
         self.report = self.path / "report"
 
+    def member(self, number: int) -> RunDirectory:
+        """Where the member `number` of several keeps its phases: the first in the run itself."""
+        return RunDirectory(self.path / f"member_{number}", self.cache) if number else self
+
     def phase(self, name: str) -> Path:
         """Where a phase of training keeps its checkpoints, logs and samples."""
         return self.path / name

@@ -10,7 +10,7 @@ from fanogan_tf.detection import normality, residuals, robust, terms
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.random_streams import Stream
 
-MOST_IMAGES = 5000  # Training normals that are described: in 64 components, more say nothing new.
+MOST_IMAGES = 5000  # Training normals that are described: 20 for each component.
 
 
 def describe(

@@ -4,7 +4,10 @@ import dataclasses
 import json
 from pathlib import Path
 
+from fanogan_tf.detection import members
+from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
+from fanogan_tf.detection.members import MembersDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.adv_ae import AdversarialAutoencoder
 from fanogan_tf.methods.ae import Autoencoder
@@ -58,6 +61,9 @@ def load_detector(folder: Path, precision: str = "") -> Detector:
     if not path.is_file():
         raise UserError(f"{folder}: no trained detector here; run fanogan train to the end first")
     settings = json.loads(path.read_text(encoding="utf-8"))
+    if settings.get("kind") == members.KIND:
+        parts = [load_detector(Path(folder) / str(number), precision) for number in range(len(settings["means"]))]
+        return MembersDetector(parts, settings["means"], Calibration.from_json(settings["calibration"]))
     kind = detector_kinds().get(settings.get("kind"))
     if kind is None:
         raise UserError(f"{path}: not written by this version of fanogan_tf; run fanogan train on its run once more")

@@ -1,6 +1,7 @@
 """The base of all methods: their training, the options that they read, and the steps that all recipes share."""
 
 import sys
+from collections.abc import Sequence
 
 import keras
 
@@ -8,6 +9,7 @@ from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.calibration import Calibration, calibrate
 from fanogan_tf.detection.description import describe
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.members import MembersDetector, joined
 from fanogan_tf.detection.scoring import batch_size_for
 from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
@@ -99,22 +101,25 @@ def adam(options: Options, beta_1: float, beta_2: float = 0.999) -> keras.optimi
     return keras.optimizers.Adam(options.learning_rate, beta_1=beta_1, beta_2=beta_2)
 
 
-def calibrate_and_save(detector: Detector, run: RunDirectory, options: Options, splits: Splits) -> None:
+def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options: Options, splits: Splits) -> None:
     """What every recipe ends with: describes normals, calibrates on held-out ones, prints their means, fills `run.detector`.
 
-    The chief's alone, where several processes train.
+    Several detectors become the members of one. The chief's alone, where several processes train.
     """
     if not cluster.is_chief():
         return
-    whole = describe(
-        detector,
-        splits.train,
-        splits.validation,
-        batch_size_for(options.score_batch_size),
-        options.score,
-        options.nearest_normals,
-        options.seed,
-    )
+    batch_size = batch_size_for(options.score_batch_size)
+    # Each by its own seed: a member is what a run of that seed alone would be.
+    found = [
+        describe(
+            detector, splits.train, splits.validation, batch_size, options.score, options.nearest_normals, options.seed + number
+        )
+        for number, detector in enumerate(detectors)
+    ]
+    detector, whole = detectors[0], found[0]
+    if len(detectors) > 1:
+        held_out_means, whole = joined(found)
+        detector = MembersDetector(detectors, held_out_means)
     detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate)
     names = {"image_residual": "A_R", "feature_residual": "A_D"}
     means = "".join(f"mean {short} {whole[name].mean():.4f}, " for name, short in names.items() if name in whole)

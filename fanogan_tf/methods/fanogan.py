@@ -68,14 +68,14 @@ class Fanogan(GanMethod):
     DETECTORS = (EncoderDetector,)
     OPTIONS = (*GanMethod.OPTIONS, *ENCODER, "kappa")
 
-    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-        """See `Method.check`.
+    def check_member(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `GanMethod.check_member`.
 
         Raises:
-          UserError: what `GanMethod.check` raises; the encoder's turn has come but the GAN is not finished; or the GAN is to be
-            trained on under an encoder that was trained against it.
+          UserError: what `GanMethod.check_member` raises; the encoder's turn has come but the GAN is not finished; or the GAN is
+            to be trained on under an encoder that was trained against it.
         """
-        super().check(run, options, splits, phases, overwrite)
+        super().check_member(run, options, splits, phases, overwrite)
         check_encoder(run, options, phases, overwrite)
 
     def detector(self, gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> Detector:
@@ -83,9 +83,9 @@ class Fanogan(GanMethod):
         encoder = train_encoder(gan, spec, run, options, splits)
         return EncoderDetector(spec, encoder=encoder, generator=gan.generator, critic=gan.critic, kappa=options.kappa)
 
-    def training_seconds(self, run: RunDirectory) -> dict[str, float]:
-        """See `Method.training_seconds`."""
-        return super().training_seconds(run) | {"encoder": saved_seconds(checkpoints_in(run.encoder))}
+    def member_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """See `GanMethod.member_seconds`."""
+        return super().member_seconds(run) | {"encoder": saved_seconds(checkpoints_in(run.encoder))}
 
 
 def check_encoder(run: RunDirectory, options: Options, phases: tuple[str, ...], overwrite: bool) -> None:

@@ -50,7 +50,7 @@ class FittedMethod(Method):
 
         arrays = fitted(run.phase("fit"), of_the_images)
         detector = self.detector(arrays, network_spec(options, splits.train.image_shape))
-        calibrate_and_save(detector, run, options, splits)
+        calibrate_and_save([detector], run, options, splits)
 
     def training_seconds(self, run: RunDirectory) -> dict[str, float]:
         """See `Method.training_seconds`."""

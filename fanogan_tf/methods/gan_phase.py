@@ -44,7 +44,7 @@ class GanMethod(Method):
     """A method whose first, and perhaps only, phase trains a GAN."""
 
     PHASES: tuple[str, ...] = ("gan",)
-    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "average", "gan_from", *SCORE)
+    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "members", "average", "gan_from", *SCORE)
 
     def settings(self, options: Options) -> tuple[str, ...]:
         """See `Method.settings`: a DCGAN has neither turns of its critic nor a penalty."""
@@ -55,20 +55,39 @@ class GanMethod(Method):
         """See `Method.check`.
 
         Raises:
-          UserError: the networks cannot make images of that size; too few are held out; or what `check_gan_from` says.
+          UserError: the networks cannot make images of that size; too few are held out; or what `check_member` says.
         """
         check_images(splits)
+        if options.gan_from and options.members > 1:
+            raise UserError(
+                f"--gan_from={options.gan_from}: is one GAN, --members={options.members} train their own; leave one out"
+            )
+        for one, own in members(run, options):
+            self.check_member(one, own, splits, phases, overwrite)
+
+    def check_member(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """The part of `check` that each member is due.
+
+        Raises:
+          UserError: what `check_gan_from` says.
+        """
         check_gan_from(run, options, splits)
 
     def train(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...]) -> None:
-        """See `Method.train`."""
-        spec = network_spec(options, splits.train.image_shape)
-        gan = gan_training(spec, options)
-        if "gan" in phases:
-            train_gan(gan, run, options, splits)
-        if self.last_phase(options) in phases:
-            restore_gan(gan, run, options)
-            calibrate_and_save(self.detector(gan, spec, run, options, splits), run, options, splits)
+        """See `Method.train`: one member after the other."""
+        detectors = []
+        for number, (one, own) in enumerate(members(run, options)):
+            if options.members > 1:
+                print(f"member {number + 1} of {options.members}, seed {own.seed}: {one.path}", flush=True)
+            spec = network_spec(own, splits.train.image_shape)
+            gan = gan_training(spec, own)
+            if "gan" in phases:
+                train_gan(gan, one, own, splits)
+            if self.last_phase(own) in phases:
+                restore_gan(gan, one, own)
+                detectors.append(self.detector(gan, spec, one, own, splits))
+        if detectors:
+            calibrate_and_save(detectors, run, options, splits)
 
     def last_phase(self, options: Options) -> str:
         """The phase that the detector comes of."""
@@ -79,8 +98,19 @@ class GanMethod(Method):
         raise NotImplementedError
 
     def training_seconds(self, run: RunDirectory) -> dict[str, float]:
-        """See `Method.training_seconds`."""
+        """See `Method.training_seconds`: of all members together."""
+        found = [self.member_seconds(one) for one, _ in members(run, run.kept_options())]
+        return {phase: sum(seconds[phase] for seconds in found) for phase in found[0]}
+
+    def member_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """How long each phase of a member was trained, by its name."""
         return {"gan": gan_seconds(run)}
+
+
+def members(run: RunDirectory, options: Options) -> list[tuple[RunDirectory, Options]]:
+    """Each member's directory and options: what a run of that seed alone would have."""
+    others = [(run.member(i), dataclasses.replace(options, seed=options.seed + i)) for i in range(1, options.members)]
+    return [(run, options), *others]
 
 
 def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:

@@ -92,18 +92,18 @@ class Iterative(GanMethod):
         """See `Method.settings`: those of the encoder only where there is one."""
         return tuple(name for name in super().settings(options) if _warm(options) or name not in ENCODER)
 
-    def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
-        """See `Method.check`.
+    def check_member(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
+        """See `GanMethod.check_member`.
 
         Raises:
-          UserError: what `GanMethod.check` raises; an encoder is asked for that nothing needs; or, where it is needed, what
-            `check_encoder` says of it.
+          UserError: what `GanMethod.check_member` raises; an encoder is asked for that nothing needs; or, where it is needed,
+            what `check_encoder` says of it.
         """
         if not _warm(options) and "gan" not in phases:
             raise UserError(
                 f"--phase=encoder: no encoder is used with --mapping_start={options.mapping_start}; leave --phase out"
             )
-        super().check(run, options, splits, phases, overwrite)
+        super().check_member(run, options, splits, phases, overwrite)
         if _warm(options):
             check_encoder(run, options, phases, overwrite)
 
@@ -126,10 +126,10 @@ class Iterative(GanMethod):
             return WarmIterativeDetector(spec, encoder=train_encoder(gan, spec, run, options, splits), **parts)
         return IterativeDetector(spec, **parts)
 
-    def training_seconds(self, run: RunDirectory) -> dict[str, float]:
-        """See `Method.training_seconds`; without the encoder where there is none."""
+    def member_seconds(self, run: RunDirectory) -> dict[str, float]:
+        """See `GanMethod.member_seconds`; without the encoder where there is none."""
         encoder = saved_seconds(checkpoints_in(run.encoder))
-        return super().training_seconds(run) | ({"encoder": encoder} if encoder else {})
+        return super().member_seconds(run) | ({"encoder": encoder} if encoder else {})
 
 
 def _warm(options: Options) -> bool:

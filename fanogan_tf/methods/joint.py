@@ -33,7 +33,7 @@ class JointMethod(Method):
         spec = self.spec(options, splits.train.image_shape)
         training = self.training(spec, options)
         self._train(training, spec, run, options, splits)
-        calibrate_and_save(self.detector(training, spec, options), run, options, splits)
+        calibrate_and_save([self.detector(training, spec, options)], run, options, splits)
 
     def training_seconds(self, run: RunDirectory) -> dict[str, float]:
         """See `Method.training_seconds`."""

@@ -38,7 +38,7 @@ class MeanImage(Method):
     def train(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...]) -> None:
         some = splits.train.float_images(np.arange(min(options.fit_images, len(splits.train))))
         detector = MeanImageDetector(network_spec(options, splits.train.image_shape), mean=some.mean(axis=0))
-        calibrate_and_save(detector, run, options, splits)
+        calibrate_and_save([detector], run, options, splits)
 
     def training_seconds(self, run: RunDirectory) -> dict[str, float]:
         return {"mean": 0.0}

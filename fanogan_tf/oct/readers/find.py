@@ -79,7 +79,10 @@ def read_single(path: Path, name: str, assumed: tuple[float, float] | None = Non
 
 def _with_spacing(volume: Volume, assumed: tuple[float, float] | None) -> Volume:
     usual = ASSUMED_SPACING if assumed is None else (ASSUMED_SPACING[0], *assumed)
-    spacing = tuple(known if math.isfinite(known) else given for known, given in zip(volume.spacing, usual, strict=True))
+    between, rows, columns = (
+        known if math.isfinite(known) else given for known, given in zip(volume.spacing, usual, strict=True)
+    )
+    spacing = between, rows, columns
     if spacing != volume.spacing and assumed is None:
         _tell_assumed()
     return dataclasses.replace(volume, spacing=spacing)
