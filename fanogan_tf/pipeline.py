@@ -4,12 +4,15 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from fanogan_tf import datasets, files, methods
 from fanogan_tf.data import leaks
+from fanogan_tf.data.grouping import group_finder
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.datasets import DATASETS
@@ -17,6 +20,7 @@ from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 from fanogan_tf.detection.maps import save_maps
+from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.distributed import cluster
 from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
 from fanogan_tf.errors import UserError
@@ -110,8 +114,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     seconds = time.perf_counter() - start - counting.seconds
     above = DATASETS[options.dataset].groups
     kept = Path(output).resolve() == run.scores.resolve()
-    wanted = above and splits.test_groups and (kept or maps)
-    groups = above.measure(detector, splits.test_groups, options, output, maps) if above and wanted else None
+    groups = above.measure(detector, splits.test_groups, options, output, maps) if above and (kept or maps) else None
     if kept:
         table = score_table.read(output)
         kept_figures = measured.measure(
@@ -182,20 +185,38 @@ def _score(
     return above.write_scores(rows, groups, output)
 
 
-def evaluate(run: RunDirectory, options: Options) -> str:
+def evaluate(run: RunDirectory, options: Options, subgroups: Sequence[str] = ()) -> str:
     """Writes `run.report` from the scores and what was kept with them; returns the line that sums it up.
 
     Runs no network, and needs no image.
+
+    subgroups: rules by which the report parts the test images, see `grouping.group_finder`.
     """
     table = score_table.read(run.scores)
     kept = measured.load(run.measured, run.scores, run.detector)
     timing = json.loads(run.timing.read_text(encoding="utf-8")) if run.timing.is_file() else {}
     facts = _facts(options) | _threshold(run, options) | _training_times(run, options)
     found = leaks.load(run.leaks) if run.leaks.is_file() else None
+    columns = {rule.rpartition(":")[2]: _groups_of(table, rule, options) for rule in subgroups}
     _warn_of_leaks(run, found)
-    values = report.write_report(run.report, table, kept, timing=timing, facts=facts, note=_note(options), leaks=found)
+    values = report.write_report(
+        run.report,
+        table,
+        kept,
+        timing=timing,
+        facts=facts,
+        note=_note(options),
+        leaks=found,
+        columns=columns,
+        seed=options.seed,
+    )
     auroc = "not defined, as the test images are not of both kinds" if values["auroc"] is None else f"{values['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
+
+
+def _groups_of(table: ScoreTable, rule: str, options: Options) -> np.ndarray:
+    group = group_finder(rule, Path(options.data_path or "."), "--subgroups")
+    return np.array([group(str(name)) for name in table.image])
 
 
 def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int) -> str:

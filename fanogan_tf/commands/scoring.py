@@ -66,11 +66,17 @@ def evaluate(options: Options, given: frozenset[str]) -> None:
     options = run.options(options, given)
     with starting():
         from fanogan_tf import pipeline
-    print(pipeline.evaluate(run, options))
+    print(pipeline.evaluate(run, options, flags.FLAGS.subgroups))
 
 
 def _evaluate_flags() -> None:
     flags.DEFINE_string("run_dir", "", "The trained and scored run.")
+    flags.DEFINE_multi_string(
+        "subgroups",
+        [],
+        "Show the AUROC within subgroups too, by the rules of --group_by, as in csv:meta.csv:sex; numbers are parted in thirds. "
+        "As many as you like.",
+    )
 
 
 def visual_turing(options: Options, given: frozenset[str]) -> None:

@@ -1,4 +1,4 @@
-"""`--group_by`: which images belong together, so that no patient stands on two sides of a split."""
+"""Which images belong together, so that no patient stands on two sides (`--group_by`), or are alike (`--subgroups`)."""
 
 import csv
 import re
@@ -12,14 +12,15 @@ from fanogan_tf.errors import UserError
 _FORMS = "folder:1, name:PATTERN or csv:FILE:COLUMN"
 
 
-def group_finder(rule: str, root: Path) -> Callable[[str], str]:
-    """Reads the rule of `--group_by`.
+def group_finder(rule: str, root: Path, flag: str = "--group_by") -> Callable[[str], str]:
+    """Reads a rule by which images are grouped.
 
     Args:
       rule: `folder:N`, the first N folders below that of the split; `name:PATTERN`, what the first parentheses of a regular
         expression match in the file's name without its ending; or `csv:FILE:COLUMN`, a column of a CSV in `root` or elsewhere,
-        whose column `image` holds paths relative to `root`, or names of files.
+        whose column `image`, or else its first, holds paths relative to `root`, or names of files, with or without their endings.
       root: the folder of the data set.
+      flag: where the rule comes from, for messages.
 
     Returns:
       a function from an image's path relative to `root` to its group.
@@ -29,19 +30,19 @@ def group_finder(rule: str, root: Path) -> Callable[[str], str]:
     """
     kind, _, rest = rule.partition(":")
     if kind == "folder" and rest.isdecimal() and int(rest) >= 1:
-        return lambda name: _folder(name, int(rest), rule)
+        return lambda name: _folder(name, int(rest), f"{flag}={rule}")
     if kind == "name":
-        return _pattern(rest, rule)
+        return _pattern(rest, f"{flag}={rule}")
     if kind == "csv" and ":" in rest:
         file, _, column = rest.rpartition(":")
-        return _column(file, column, root, rule)
-    raise UserError(f"--group_by={rule}: give it as {_FORMS}")
+        return _column(file, column, root, f"{flag}={rule}")
+    raise UserError(f"{flag}={rule}: give it as {_FORMS}")
 
 
 def _folder(name: str, level: int, rule: str) -> str:
     split, *folders = PurePosixPath(name).parts[:-1]
     if len(folders) < level:
-        raise UserError(f"--group_by={rule}: {name} lies in no folder of level {level} below {split}; move it into its group's")
+        raise UserError(f"{rule}: {name} lies in no folder of level {level} below {split}; move it into its group's")
     return "/".join(folders[:level])
 
 
@@ -49,14 +50,14 @@ def _pattern(text: str, rule: str) -> Callable[[str], str]:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise UserError(f"--group_by={rule}: not a regular expression ({error}); fix the pattern") from error
+        raise UserError(f"{rule}: not a regular expression ({error}); fix the pattern") from error
     if pattern.groups < 1:
-        raise UserError(f"--group_by={rule}: put the part that names the group in parentheses, as in name:^(patient[0-9]+)")
+        raise UserError(f"{rule}: put the part that names the group in parentheses, as in name:^(patient[0-9]+)")
 
     def group(name: str) -> str:
         match = pattern.search(PurePosixPath(name).stem)
         if not match or not match[1]:
-            raise UserError(f"--group_by={rule}: {name} does not match; rename it, or fix the pattern")
+            raise UserError(f"{rule}: {name} does not match; rename it, or fix the pattern")
         return match[1]
 
     return group
@@ -65,24 +66,27 @@ def _pattern(text: str, rule: str) -> Callable[[str], str]:
 def _column(file: str, column: str, root: Path, rule: str) -> Callable[[str], str]:
     path = root / file if (root / file).is_file() else Path(file)
     if not path.is_file():
-        raise UserError(f"--group_by={rule}: {path}: no such file; give its path, or one relative to {root}")
+        raise UserError(f"{rule}: {path}: no such file; give its path, or one relative to {root}")
     groups: dict[str, str] = {}
     try:
         # Spreadsheets put a byte order mark in front.
         with open(path, newline="", encoding="utf-8-sig") as table:
             reader = csv.DictReader(table)
-            missing = [name for name in ("image", column) if name not in (reader.fieldnames or ())]
-            if missing:
-                raise UserError(f"{path}: no column {missing[0]}; it has {', '.join(reader.fieldnames or ())}")
+            there = list(reader.fieldnames or ())
+            if not there or column not in there:
+                raise UserError(f"{path}: no column {column if there else 'image'}; it has {', '.join(there)}")
+            image = "image" if "image" in there else there[0]
             for row in reader:
-                known = groups.setdefault(row["image"], row[column])
+                known = groups.setdefault(row[image], row[column])
                 if known != row[column]:
-                    raise UserError(f"{path}: {row['image']} is in {known} and in {row[column]}; remove one of the rows")
+                    raise UserError(f"{path}: {row[image]} is in {known} and in {row[column]}; remove one of the rows")
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a CSV in UTF-8 ({error}); save it as one") from error
 
     def group(name: str) -> str:
-        found = groups.get(name) or groups.get(PurePosixPath(name).name)
+        file = PurePosixPath(name)
+        forms = (name, file.name, file.with_suffix("").as_posix(), file.stem)
+        found = next((groups[form] for form in forms if groups.get(form)), None)
         if not found:
             raise UserError(f"{path}: no {column} for {name}; add a row")
         return found

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from fanogan_tf.training.losses import mean_square
 
-# On the development sets of retinas and lungs the distances within and outside 256 components told more than those of 64, on digits
-# and garments as much. At most so many, and at most a quarter of the images: the rest shows what is normal outside them.
+# On the development sets of retinas and lungs the distances within and outside 256 components told more than those of 64, on
+# digits and garments as much. At most so many, and a quarter of the images: the rest shows what is normal outside them.
 COMPONENTS = 256
 LEAST_IMAGES = 4  # For each component.
 NEIGHBOURS = 5
@@ -56,8 +56,8 @@ class Normality:
     """The description of normal images.
 
     Attributes:
-      mean (n,), components (k, n), deviations (k,), outside (): of f(x), rectified, over training normals; k at most 256. outside:
-        the mean variance in a direction outside the components.
+      mean (n,), components (k, n), deviations (k,): of f(x), rectified, over training normals; k at most 256.
+      outside (): the mean variance in a direction outside the components.
       normals (m, k): single normals in the whitened components.
       rotation (c, d), place_mean (h, w, d), place_whitening (h, w, d, d): of the map of places.
       critic_middle (): the median of D(x).

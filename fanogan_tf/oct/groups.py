@@ -34,9 +34,11 @@ class Volumes:
     ) -> dict | None:
         """The figures of volumes whose patches' scores are in `output`, for metrics.json; None where nothing is restored.
 
+        None as well without volumes, where whole B-scans are the images.
+
         Their maps are made once, one volume after the other. `maps`: the folder to write them into, "" for none.
         """
-        if not detector.RESTORES:
+        if not detector.RESTORES or not volumes:
             return None
         made = _area_maps(detector, volumes, options, maps)
         return volume_metrics(volumes, made, volume_scores.read(output.with_suffix(".volumes.csv")), FLUID)

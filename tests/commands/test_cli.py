@@ -92,7 +92,7 @@ def test_version():
 
 def test_scopes():
     assert set().union(*(options.names(scope) for scope in SCOPES)) == options.names()
-    assert options.names("detector", free=True) == {"false_positive_rate", "threshold_rule"}
+    assert options.names("detector", free=True) == {"false_positive_rate", "threshold_rule", "score", "nearest_normals"}
     assert options.names("running") <= options.FREE
 
 

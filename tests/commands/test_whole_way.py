@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from fanogan_tf.detection import score_table
+from fanogan_tf.detection import score_table, terms
 from tests.helpers.commands import TINY, fail, run, succeed
 
 pytestmark = pytest.mark.slow
@@ -38,9 +38,37 @@ def test_run_leaves_what_the_contract_names(trained):
     assert set(metrics["per_class"]) == set("0123456789")
 
 
-def test_score_is_image_residual_plus_kappa_feature_residual(trained):
+def test_both_scores_and_all_terms_are_in_the_table(trained):
     table = score_table.read(trained[0] / "scores.csv")
-    np.testing.assert_allclose(table.score, table.image_residual + 1.0 * table.feature_residual, rtol=1e-5)
+    paper = table.image_residual + 1.0 * table.feature_residual
+    np.testing.assert_allclose(table.further["paper_score"], paper, rtol=1e-5)
+    np.testing.assert_array_equal(table.score, table.further["robust_score"])
+    assert set(table.further) == set(terms.FURTHER)
+    metrics = json.loads((trained[0] / "report" / "metrics.json").read_text())
+    assert metrics["per_term"].keys() == {*terms.OWN, *terms.FURTHER}
+    assert len(metrics["no_model"]) == 6 and metrics["reliability"]["auroc"]["low"] is not None
+
+
+def test_the_paper_decides_where_asked_and_nothing_is_trained_twice(trained, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    output = succeed("train", f"--run_dir={folder}", "--score=paper")
+    assert "GAN: already at iteration 4 of 4" in output and "% of normal images anomalous" in output
+    succeed("score", f"--run_dir={folder}")
+    table = score_table.read(folder / "scores.csv")
+    np.testing.assert_array_equal(table.score, table.further["paper_score"])
+    before = score_table.read(trained[0] / "scores.csv")
+    np.testing.assert_allclose(table.further["robust_score"], before.further["robust_score"], rtol=1e-5)
+
+
+def test_subgroups_of_the_report(trained, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    succeed("evaluate", f"--run_dir={folder}", "--subgroups=name:([0-9])$")
+    rows = json.loads((folder / "report" / "metrics.json").read_text())["subgroups"]
+    assert [row["value"] for row in rows] == ["0 to 3", "4 to 6", "7 to 9"]
+    assert "Subgroups" in (folder / "report" / "index.html").read_text()
+    assert "--subgroups=age: give it as folder:1" in fail("evaluate", f"--run_dir={folder}", "--subgroups=age")
 
 
 def test_flags_txt_repeats_the_run(trained, tmp_path):

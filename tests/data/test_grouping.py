@@ -120,3 +120,11 @@ def test_tables_of_spreadsheets_and_damaged_ones(root):
 def test_one_patient_on_two_sides():
     with pytest.raises(UserError, match=r"^--group_by=folder:1: 1 group is on two sides, train and test: a; move each to one$"):
         check_apart({"train": ["a", "b"], "validation": ["c"], "test": ["a"]}, "folder:1")
+
+
+def test_a_table_by_its_first_column_and_without_endings(tmp_path):
+    (tmp_path / "meta.csv").write_text("path_stem,view\ntest_normal/a,PA\nb,AP\n")
+    group = group_finder("csv:meta.csv:view", tmp_path)
+    assert [group(name) for name in ("test_normal/a.png", "test_anomalous/x/b.jpg")] == ["PA", "AP"]
+    with pytest.raises(UserError, match=r"^--subgroups=csv:nowhere.csv:view: "):
+        group_finder("csv:nowhere.csv:view", tmp_path, "--subgroups")
