@@ -6,7 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 # The terms that it joins, and their weights: chosen on development sets of digits, garments, retinas and lungs together.
-WEIGHTS = {"feature_density": 1.0, "feature_outside": 1.0, "worst_blocks": 1.0, "critic_distance": 0.5}
+WEIGHTS = {
+    "feature_density": 1.0,
+    "feature_outside": 1.0,
+    "local_correlation": 0.5,
+    "worst_blocks": 0.25,
+    "critic_distance": 0.5,
+}
 # A difference from a median, which is small for half of the normals, is compared as it is; all other terms by their logarithm.
 _PLAIN = frozenset({"critic_distance"})
 _TINY = 1e-12

@@ -58,12 +58,12 @@ def score_rows(
 
 
 def anomaly_score(image_residual: tf.Tensor, feature_residual: tf.Tensor, kappa: float) -> tf.Tensor:
-    """A = A_R + kappa A_D (eq. 8): (B,)."""
+    """A = A_R + kappa A_D (f-AnoGAN, eq. 4): (B,)."""
     return image_residual + kappa * feature_residual
 
 
 def pixel_map(images: tf.Tensor, restored: tf.Tensor) -> tf.Tensor:
-    """|x - G(E(x))| (eq. 9): (B, H, W, 1), in [0, 2]."""
+    """|x - G(E(x))| (f-AnoGAN, eq. 5): (B, H, W, 1), in [0, 2]."""
     return tf.abs(images - restored)
 
 

@@ -1,4 +1,4 @@
-"""The critic's own output (f-AnoGAN, section 3.1, A_D): a WGAN-GP on normal images, then its mean value on them."""
+"""The critic's own output (f-AnoGAN, section 3.1, A_D, eq. 6 and 7): a WGAN-GP on normal images, then its mean value on them."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ ENCODER = ("bound", "encoder_loss", "denoise", "encoder_iterations", "encoder_le
 
 
 class EncoderDetector(Detector):
-    """A = A_R + kappa A_D (f-AnoGAN, eq. 8), of G(E(x)). kappa 0 scores by A_R alone, as the paper does for izi and ziz."""
+    """A = A_R + kappa A_D (f-AnoGAN, eq. 4), of G(E(x)). kappa 0 scores by A_R alone, as the paper does for izi and ziz."""
 
     KIND = "encoder"
     NETWORKS = {"encoder": NetworkSpec.encoder, "generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
@@ -122,7 +122,9 @@ def encoder_training(gan: WganGp | Dcgan, spec: NetworkSpec, options: Options) -
         seed=options.seed,
         prior=spec.prior,
     )
-    training.compile(keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9), jit_compile=options.jit_compile)
+    # TensorFlow 1's epsilon, as the authors' code has it: Keras' 1e-7 exceeds a tenth of the mean squares at the paper's size.
+    optimizer = keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9, epsilon=1e-10)
+    training.compile(optimizer, jit_compile=options.jit_compile)
     return training
 
 

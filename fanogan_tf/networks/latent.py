@@ -35,7 +35,7 @@ def bounded(bound: str, z: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tenso
     Args:
       bound: `linear` (no bound), `tanh` (the paper's: one standard deviation of z to either side), `tanh_3` and `tanh_0.5` (tanh
         times that number), `clip_R` (clipped to [-R, R]), `stochastic_clip` (coordinates outside [-1, 1] are redrawn uniformly
-        inside it, Lipton and Tripathi 2017).
+        inside it, Lipton and Tripathi 2017, as the paper says; the authors' code redraws those beyond 3 from N(0, 1)).
       z: (B, latent_dim).
       seed: int (2,), for `stochastic_clip` in training. Without it, as in scoring, that bound clips to [-1, 1], so that a score
         is not random.

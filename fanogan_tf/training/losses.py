@@ -60,7 +60,11 @@ ENCODER_LOSSES: dict[str, dict[str, float | str]] = {
 
 
 def encoder_weights(name: str, kappa: float) -> dict[str, float]:
-    """Which terms the encoder loss `name` has, and their weights (section 2.2, eq. 4-7; izi_ziz: the MNIST re-implementation)."""
+    """Which terms the encoder loss `name` has, and their weights (section 2.2, eq. 1 to 3).
+
+    izi_ziz and its weights are those of the TensorFlow re-implementation on MNIST. That compares E(x) with E(G(E(x))) by an
+    L1-like norm; here ziz is the paper's, of a z drawn from the prior, squared.
+    """
     return {term: float(kappa if weight == "kappa" else weight) for term, weight in ENCODER_LOSSES[name].items()}
 
 
