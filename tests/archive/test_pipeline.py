@@ -18,6 +18,8 @@ from fanogan_tf.pipeline import score_exported
 from tests.helpers.archived import MULTI_PROCESS, assert_same_rows, exported, rows_of, score, write_images
 from tests.helpers.oct_files import raw_values, write_vol
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):

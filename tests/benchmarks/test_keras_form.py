@@ -9,6 +9,8 @@ from benchmarks.keras_form import KerasForm, copy_weights, matched_variables
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.training import losses
 
+pytestmark = pytest.mark.slow
+
 SIDE, DIM, LATENT, BATCH = 16, 2, 3, 3
 NETWORKS = ("generator", "critic", "encoder")
 FORMS = ("idiomatic", "authors")

@@ -6,6 +6,7 @@ import pytest
 from fanogan_tf import methods
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.detection.members import MembersDetector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.fanogan import EncoderDetector
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
@@ -165,7 +166,9 @@ def test_every_kind_has_a_name_of_its_own():
 
     # Those of tests are not ours.
     ours = {kind for kind in kinds_of(Detector) if kind.__module__.startswith("fanogan_tf")}
-    assert set(methods.detector_kinds().values()) == ours
+    # That of several members is made of others, and loaded with them.
+    assert {*methods.detector_kinds().values(), MembersDetector} == ours
+    assert MembersDetector.KIND not in methods.detector_kinds()
 
 
 def test_nothing_to_load(tmp_path):

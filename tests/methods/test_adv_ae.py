@@ -10,6 +10,8 @@ from fanogan_tf.training.optimization import loss_scalers
 from tests.helpers.joint import WatchedEncoder, WatchedGenerator, adversarial, vector
 from tests.helpers.tiny import assert_same, images, numbers, state
 
+pytestmark = pytest.mark.slow
+
 BATCH = 4
 
 

@@ -9,6 +9,8 @@ from fanogan_tf.training.optimization import loss_scalers
 from tests.helpers.joint import WatchedEncoder, WatchedGenerator, ali, vector
 from tests.helpers.tiny import SHAPE, assert_same, images, numbers, state
 
+pytestmark = pytest.mark.slow
+
 ENCODED, GENERATED = np.array([0.3, -1.2, 2.0]), np.array([-0.4, 0.9, 1.5])
 
 

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.methods.ali import pair_discriminator
+from fanogan_tf.networks.resnet import flat_features
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SHAPE = (8, 12, 1)
@@ -31,7 +32,7 @@ def test_in_numpy(network):
     def leaky(x):
         return np.where(x > 0, x, 0.2 * x)
 
-    joined = leaky(np.concatenate([network.body(IMAGES), dense("dense_z", Z)], axis=1))
+    joined = leaky(np.concatenate([flat_features(network.body(IMAGES)), dense("dense_z", Z)], axis=1))
     features = leaky(dense("dense_pair", joined))
     logits, found = network(IMAGES, Z)
     assert found.shape == (5, 32) and logits.shape == (5,) and logits.dtype == found.dtype == tf.float32

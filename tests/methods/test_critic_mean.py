@@ -51,4 +51,4 @@ def test_a_run_scores_by_the_mean_over_its_training_images(tmp_path):
     np.testing.assert_allclose(detector.mean, np.mean(values), rtol=1e-4, atol=1e-6)
     assert abs(np.mean(values) - np.mean(values[:5])) > 1e-3  # The first five are the held-out ones as well.
     x = splits.test.float_images(np.arange(4))
-    np.testing.assert_allclose(detector.measure(x)["score"], np.mean(values) - detector.critic(x)[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(detector.measure(x)["paper_score"], np.mean(values) - detector.critic(x)[0], rtol=1e-4, atol=1e-6)

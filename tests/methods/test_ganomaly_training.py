@@ -13,6 +13,8 @@ from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.optimization import loss_scalers
 from tests.helpers.tiny import assert_same, numbers, state
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (16, 16, 1)
 RESTORING = ("first_encoder", "decoder", "second_encoder")
 

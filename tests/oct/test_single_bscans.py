@@ -90,6 +90,7 @@ def test_without_images_or_without_the_flag(options, tmp_path, root):
         dataset.named_volumes([tmp_path / "empty"])
 
 
+@pytest.mark.slow
 def test_from_training_to_report(options, tmp_path):
     tiny = {"method": "fanogan", "dim": 2, "latent_dim": 3, "batch_size": 2, "iterations": 2, "encoder_iterations": 2}
     whole = options.__class__(**vars(options) | tiny | {"n_critic": 1, "validation_fraction": 0.5})

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from fanogan_tf.networks.spec import tf_variables
@@ -58,6 +59,7 @@ def test_training_is_the_same_but_the_average_lags_behind():
     assert statistics and all(np.abs(a - b).max() > 0 for a, b in zip(statistics, trained, strict=True))
 
 
+@pytest.mark.slow
 def test_going_on_equals_not_having_stopped(tmp_path):
     through = train(gan(average=0.9), tmp_path / "a", 6, noise(12))
     train(gan(average=0.9), tmp_path / "b", 3, noise(12))
