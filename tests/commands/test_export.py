@@ -85,7 +85,7 @@ def test_a_model_of_another_run(trained, model, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(trained[0], run)
     settings = json.loads((run / "detector" / "detector.json").read_text())
-    settings["settings"]["kappa"] = 1.01
+    settings["scales"]["deviations"]["feature_density"] *= 1.1
     (run / "detector" / "detector.json").write_text(json.dumps(settings))
     line = fail("verify_export", f"--model={model[0]}", f"--run_dir={run}")
     assert "scores differ" in line and "export the run again" in line
