@@ -24,7 +24,8 @@ class Scales:
 
     Attributes:
       means, deviations: term -> number; deviations above 0.
-      blocks: mean residual of each of the critic's maps, from the largest to the smallest; () where nothing is restored.
+      blocks: of the critic's maps, from the largest to the smallest, each one's mean residual over all positions, and behind
+        these each one's over the worst tenth; () where nothing is restored.
     """
 
     means: dict[str, float]

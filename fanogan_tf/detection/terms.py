@@ -47,5 +47,5 @@ def with_terms(
         found["worst_blocks"] = tf.reduce_mean(worst / np.array(scales.blocks[count:], np.float32), axis=1)
         maps["block_map"] = residuals.residual_map(seen.image, seen.restored, np.array(scales.blocks[:count], np.float32), size)
     found["paper_score"] = measured["score"]
-    found["robust_score"] = robust.score(found | {name: measured[name] for name in OWN if name in measured}, scales)
+    found["robust_score"] = robust.score(found, scales)
     return measured | found | maps | {"score": found[f"{scored_by}_score"]}

@@ -145,7 +145,9 @@ def _find(options: Options) -> dict[str, list[VolumeFile]]:
     if (root / "val_normal").exists():
         validation = _split(root, "val_normal", 0, options)
     elif len(train) < 2:
-        raise UserError(f"{root / 'train_normal'}: one volume cannot be parted; add volumes, or a folder val_normal")
+        # A folder of images is one volume, which is not what who has single B-scans meant.
+        single = "; if its images are B-scans of different eyes, add --oct_images=single" if train[0].path.is_dir() else ""
+        raise UserError(f"{root / 'train_normal'}: one volume cannot be parted; add volumes, or a folder val_normal{single}")
     else:
         kept, held = hold_out(len(train), options.validation_fraction, options.split_seed)
         train, validation = [train[i] for i in kept], [train[i] for i in held]

@@ -27,6 +27,19 @@ def test_score_by_hand():
     assert robust.score(at_three, scales).numpy() == pytest.approx([np.log1p(np.exp(3.0))], rel=1e-5)
 
 
+def test_weights_by_hand():
+    """One term at z = 3, the others at 0, whose log(1 + e^0) is log 2: the mean weighs each by its weight."""
+    scales = robust.Scales(dict.fromkeys(NAMES, 1.0), dict.fromkeys(NAMES, 2.0))
+    total = sum(robust.WEIGHTS.values())
+    for high in NAMES:
+        z = {name: 3.0 if name == high else 0.0 for name in NAMES}
+        terms = {name: 1.0 + 2.0 * z[name] for name in NAMES}
+        terms = {name: value if name == "critic_distance" else np.exp(value) for name, value in terms.items()}
+        expected = sum(robust.WEIGHTS[name] * np.log1p(np.exp(z[name])) for name in NAMES) / total
+        found = robust.score({name: tf.constant([value], tf.float32) for name, value in terms.items()}, scales)
+        assert found.numpy() == pytest.approx([expected], rel=1e-5), high
+
+
 def test_no_unit_matters():
     """A term in other units, as another width of the networks gives, makes the same score."""
     terms = normals()

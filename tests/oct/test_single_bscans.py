@@ -90,6 +90,11 @@ def test_without_images_or_without_the_flag(options, tmp_path, root):
         dataset.named_volumes([tmp_path / "empty"])
 
 
+def test_a_folder_of_them_without_the_flag_is_one_volume(options, tmp_path):
+    with pytest.raises(UserError, match=r"one volume cannot be parted; .*different eyes, add --oct_images=single$"):
+        datasets.load(options.__class__(**vars(options) | {"oct_images": "volume"}), tmp_path)
+
+
 @pytest.mark.slow
 def test_from_training_to_report(options, tmp_path):
     tiny = {"method": "fanogan", "dim": 2, "latent_dim": 3, "batch_size": 2, "iterations": 2, "encoder_iterations": 2}
