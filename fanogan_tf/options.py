@@ -96,6 +96,13 @@ class Options:
         least=0,
     )
     random_flip: bool = _option("images", False, "Flip training images left-right at random. Never for digits.")
+    standardise: str = _option(
+        "images",
+        "none",
+        "Grey levels of each image by itself: three standard deviations around its mean, its 1st to 99th percentile, or "
+        "histograms equalised within tiles. Also inside the exported model.",
+        choices=["none", "image", "percentile", "clahe"],
+    )
     skip_unreadable: bool = _option("running", False, "Report and skip unreadable images instead of stopping.", free=True)
 
     oct_columns: int = _option("images", 256, "oct: columns that B-scans are reduced to.", least=8)
@@ -180,6 +187,12 @@ class Options:
         "GAN phase: train so many GANs, and encoders, of as many seeds from --seed on, and average their scores.",
         least=1,
         most=16,
+    )
+    augment: str = _option(
+        "training",
+        "",
+        "GAN phase: random changes of all that the critic sees, real or generated, for a few hundred images: some of colour, "
+        "translation, cutout, as in --augment=translation,cutout; empty: none, as in the papers.",
     )
     average: float = _option(
         "training",

@@ -47,6 +47,8 @@ class GanDraw(enum.IntEnum):
 
     LATENT = 0
     MIXTURE = 1
+    CHANGE_OF_REAL = 2
+    CHANGE_OF_GENERATED = 3
 
 
 class EncoderDraw(enum.IntEnum):

@@ -57,7 +57,7 @@ def _restorations(outcomes: dict[str, Outcome], note: str) -> Figure | None:
     job = next(iter(outcomes.values())).job
     test = _some(datasets.load(job.options, job.run.cache).test, job.seed)
     everything = np.arange(len(test))
-    images = test.float_images(everything)
+    images = next(iter(detectors.values())).shown(test.float_images(everything))
     restored = {
         _title(name): detector.measure(*test.inputs(everything, detector.INPUTS))["reconstruction"]
         for name, detector in detectors.items()

@@ -32,6 +32,7 @@ def describe(
 
     @tf.function(input_signature=[tf.TensorSpec((None, *detector.spec.image_shape), tf.float32)] * len(detector.INPUTS))
     def measure(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = detector.prepared(*inputs)
         measured = detector.compute(*inputs)
         seen = measured.pop("seen", None)
         found = {name: measured[name] for name in ("score", *terms.OWN) if name in measured}
@@ -52,7 +53,11 @@ def describe(
 
 def _described(detector: Detector, train: ImageSet, batch_size: int, most_normals: int, seed: int) -> normality.Normality:
     some = np.sort(np.random.default_rng([seed, Stream.DESCRIBED_IMAGES]).permutation(len(train))[:MOST_IMAGES])
-    look = tf.function(detector.look, input_signature=[tf.TensorSpec((None, *detector.spec.image_shape), tf.float32)])
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *detector.spec.image_shape), tf.float32)])
+    def look(images: tf.Tensor) -> normality.Hidden:
+        return detector.look(detector.spec.prepared(images))
+
     batches = (train.float_images(some[first : first + batch_size]) for first in range(0, len(some), batch_size))
     return normality.fit(lambda images: look(tf.convert_to_tensor(images)), batches, most_normals, seed)
 

@@ -73,9 +73,18 @@ class Detector(ScoresImages):
         def __getattr__(self, name: str) -> Any:
             """Networks, settings and arrays are attributes, by the names that the subclass gives them."""
 
-    def compute(self, *inputs: tf.Tensor) -> dict[str, Any]:
-        """The method's own score and what goes with it, from and as tensors; in a graph, for any batch size.
+    def prepared(self, images: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Inputs as the networks see them, see `NetworkSpec.prepared`; an organ's region stays as it is."""
+        return self.spec.prepared(images), *others
 
+    def shown(self, images: np.ndarray) -> np.ndarray:
+        """Images (B, H, W, 1) as the networks see them, to be drawn beside restored ones."""
+        return np.asarray(self.spec.prepared(tf.convert_to_tensor(images)))
+
+    def compute(self, *inputs: tf.Tensor) -> dict[str, Any]:
+        """The method's own score and what goes with it; in a graph, from and as tensors, for any batch size.
+
+        Inputs are `prepared`.
         `seen`: where there is a critic, what it makes of the images, a `normality.Seen`. The rest: see `measure`.
         """
         raise NotImplementedError
@@ -96,6 +105,7 @@ class Detector(ScoresImages):
 
     def measured(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """What `measure` returns, from and as tensors; in a graph, for any batch size."""
+        inputs = self.prepared(*inputs)
         measured = self.compute(*inputs)
         seen = measured.pop("seen", None)
         if seen is None or self.normality is None or self.scales is None:

@@ -39,6 +39,10 @@ class MembersDetector(Detector):
             if name in first.NETWORKS:
                 setattr(self, name, getattr(first, name))
 
+    def prepared(self, images: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Inputs as they are: each member prepares its own."""
+        return images, *others
+
     def compute(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """The means over the members; see the class."""
         found = [member.measured(*inputs) for member in self.members]

@@ -37,7 +37,7 @@ def images(detector: Detector, normal: ImageSet, count: int, seed: int) -> tuple
             f"--images_per_kind={count}: only {len(normal)} normal images were held out from training; take at most that many"
         )
     random = np.random.default_rng([seed, Stream.SHEET_IMAGES])
-    real = normal.float_images(np.sort(random.choice(len(normal), count, replace=False)))
+    real = detector.shown(normal.float_images(np.sort(random.choice(len(normal), count, replace=False))))
     shape = (count, detector.latent_dim)
     z = random.uniform(-1.0, 1.0, shape) if detector.spec.prior == "uniform" else random.standard_normal(shape)
     z = z.astype(np.float32)

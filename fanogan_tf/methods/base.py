@@ -4,8 +4,11 @@ import sys
 from collections.abc import Sequence
 
 import keras
+import numpy as np
+import tensorflow as tf
 
-from fanogan_tf.data.image_set import Splits
+from fanogan_tf.data.image_set import ImageSet, Splits
+from fanogan_tf.data.standardise import standardised
 from fanogan_tf.detection.calibration import Calibration, calibrate
 from fanogan_tf.detection.description import describe
 from fanogan_tf.detection.detector import Detector
@@ -16,6 +19,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options, names
+from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
 
 # Names of options that several methods read.
@@ -76,12 +80,26 @@ class Method:
 def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
     """The networks that `options` ask for, for images (H, W, 1)."""
     sizes = (options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
-    return NetworkSpec(image_shape, *sizes, network_name(options))
+    return NetworkSpec(image_shape, *sizes, network_name(options), options.standardise)
 
 
 def network_name(options: Options) -> str:
     """What `--network` comes to: resnet or dcgan."""
     return ("dcgan" if options.method == "anogan" else "resnet") if options.network == "auto" else options.network
+
+
+def training_batches(
+    images: ImageSet, batch_size: int, options: Options, start: int, of_encoder: bool = False
+) -> tf.data.Dataset:
+    """See `ImageSet.training_batches`: as the networks see them, in the order of a phase, from batch `start` on."""
+    batches = images.training_batches(batch_size, image_order(options.seed, of_encoder), start, options.random_flip)
+    return batches.map(lambda batch: standardised(batch, options.standardise)) if options.standardise != "none" else batches
+
+
+def shown(splits: Splits, spec: NetworkSpec) -> np.ndarray:
+    """The held-out images that sheets show while training, an even number up to 16, as the networks see them: (n, H, W, 1)."""
+    some = splits.validation.float_images(np.arange(min(16, len(splits.validation)) // 2 * 2))
+    return np.asarray(spec.prepared(tf.convert_to_tensor(some)))
 
 
 def check_images(splits: Splits) -> None:

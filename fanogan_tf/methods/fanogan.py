@@ -6,7 +6,6 @@ The encoder's guess of z is restored by the generator and compared with the imag
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
@@ -14,10 +13,10 @@ from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
+from fanogan_tf.methods.base import shown, training_batches
 from fanogan_tf.methods.gan_phase import GanMethod, gan_step
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
-from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, monitoring
 from fanogan_tf.training.checkpointing import checkpoints_in, saved_seconds, saved_step
@@ -132,13 +131,11 @@ def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, opt
     """Trains the encoder against the networks of `gan` in `run.encoder`, from where it stopped; returns it."""
     training = encoder_training(gan, spec, options)
     encoder = training.encoder
-    some = splits.validation.float_images(np.arange(min(16, len(splits.validation)) // 2 * 2))
+    some = shown(splits, spec)
     images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
     run_phase(
         training,
-        lambda start: splits.train.training_batches(
-            options.batch_size, image_order(options.seed, of_encoder=True), start, options.random_flip
-        ),
+        lambda start: training_batches(splits.train, options.batch_size, options, start, of_encoder=True),
         Schedule.of(options, options.encoder_iterations),
         name="encoder",
         folder=run.encoder,

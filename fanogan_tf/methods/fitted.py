@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet, Splits
+from fanogan_tf.data.standardise import standardised
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.base import Method, calibrate_and_save, check_held_out, network_spec
@@ -19,6 +21,7 @@ from fanogan_tf.run_directory import RunDirectory
 
 _FILE = "fitted.npz"
 _SECONDS = "seconds"
+_SOME = 256
 
 
 class FittedMethod(Method):
@@ -45,7 +48,7 @@ class FittedMethod(Method):
         """See `Method.train`: fits where that is not done yet."""
 
         def of_the_images() -> dict[str, np.ndarray]:
-            rows = flat_images(splits.train, options.fit_images, options.seed, options.random_flip)
+            rows = flat_images(splits.train, options.fit_images, options.seed, options.random_flip, options.standardise)
             return self.fit(rows, options.latent_dim, options.seed)
 
         arrays = fitted(run.phase("fit"), of_the_images)
@@ -65,16 +68,20 @@ class FittedMethod(Method):
         raise NotImplementedError
 
 
-def flat_images(images: ImageSet, most: int, seed: int, random_flip: bool = False) -> np.ndarray:
+def flat_images(images: ImageSet, most: int, seed: int, random_flip: bool = False, standardise: str = "none") -> np.ndarray:
     """All images as rows of pixels, or `most` of them at random where there are more: (n, H * W) float32 in [-1, 1].
 
-    `random_flip`: each is mirrored left-right with probability 1/2, as in training.
+    `random_flip`: each is mirrored left-right with probability 1/2, as in training. `standardise`: see `standardised`.
     """
     random = np.random.default_rng([seed, Stream.FITTED_IMAGES])
     some = images.float_images(np.sort(random.permutation(len(images))[:most]))
     if random_flip:
         flip = random.random(len(some)) < 0.5
         some[flip] = some[flip, :, ::-1]
+    if standardise != "none":
+        # Some at a time: to equalise histograms takes a hundred times an image's memory.
+        parts = (some[first : first + _SOME] for first in range(0, len(some), _SOME))
+        some = np.concatenate([standardised(tf.convert_to_tensor(part), standardise).numpy() for part in parts])
     return some.reshape(len(some), -1)
 
 

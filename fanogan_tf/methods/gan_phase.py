@@ -5,6 +5,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -23,12 +24,13 @@ from fanogan_tf.methods.base import (
     check_images,
     network_name,
     network_spec,
+    training_batches,
 )
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
-from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import monitoring
+from fanogan_tf.training.augmentation import CHANGES
 from fanogan_tf.training.checkpointing import Checkpoints, checkpoints_in, saved_seconds, saved_step
 from fanogan_tf.training.gan import Dcgan, WganGp
 from fanogan_tf.training.loop import Schedule, run_phase
@@ -44,7 +46,7 @@ class GanMethod(Method):
     """A method whose first, and perhaps only, phase trains a GAN."""
 
     PHASES: tuple[str, ...] = ("gan",)
-    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "members", "average", "gan_from", *SCORE)
+    OPTIONS: tuple[str, ...] = (*NETWORKS, *UPDATES, *CRITIC, "members", "average", "augment", "gan_from", *SCORE)
 
     def settings(self, options: Options) -> tuple[str, ...]:
         """See `Method.settings`: a DCGAN has neither turns of its critic nor a penalty."""
@@ -55,9 +57,11 @@ class GanMethod(Method):
         """See `Method.check`.
 
         Raises:
-          UserError: the networks cannot make images of that size; too few are held out; or what `check_member` says.
+          UserError: the networks cannot make images of that size; too few are held out; no such change;
+            or what `check_member` says.
         """
         check_images(splits)
+        changes_of(options)
         if options.gan_from and options.members > 1:
             raise UserError(
                 f"--gan_from={options.gan_from}: is one GAN, --members={options.members} train their own; leave one out"
@@ -116,21 +120,33 @@ def members(run: RunDirectory, options: Options) -> list[tuple[RunDirectory, Opt
 def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
     """The training, compiled, with the first weights of `options.seed`."""
     keras.utils.set_random_seed(options.seed)
+    settings: dict[str, Any] = {
+        "latent_dim": options.latent_dim,
+        "seed": options.seed,
+        "average": options.average,
+        "changes": changes_of(options),
+    }
+    gan: WganGp | Dcgan
+    betas: tuple[float, ...]
     if spec.network == "dcgan":
-        gan = Dcgan(spec.generator(), spec.critic(), latent_dim=options.latent_dim, seed=options.seed, average=options.average)
-        gan.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
-        return gan
-    gan = WganGp(
-        spec.generator(),
-        spec.critic(),
-        latent_dim=options.latent_dim,
-        n_critic=options.n_critic,
-        penalty_weight=options.gradient_penalty,
-        seed=options.seed,
-        average=options.average,
-    )
-    gan.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
+        gan, betas = Dcgan(spec.generator(), spec.critic(), **settings), (0.5,)
+    else:
+        settings |= {"n_critic": options.n_critic, "penalty_weight": options.gradient_penalty}
+        gan, betas = WganGp(spec.generator(), spec.critic(), **settings), (0.0, 0.9)
+    gan.compile(*(adam(options, *betas) for _ in range(2)), jit_compile=options.jit_compile)
     return gan
+
+
+def changes_of(options: Options) -> tuple[str, ...]:
+    """The names in `--augment`.
+
+    Raises:
+      UserError: one of them is no change.
+    """
+    names = tuple(filter(None, options.augment.split(",")))
+    if unknown := set(names) - CHANGES.keys():
+        raise UserError(f"--augment={options.augment}: no change is called {min(unknown)}; there are {', '.join(CHANGES)}")
+    return names
 
 
 def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: Splits) -> None:
@@ -141,9 +157,7 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
     z = tf.TensorSpec((None, options.latent_dim), tf.float32, name="z")
     run_phase(
         gan,
-        lambda start: splits.train.training_batches(
-            gan.n_critic * options.batch_size, image_order(options.seed), start, options.random_flip
-        ),
+        lambda start: training_batches(splits.train, gan.n_critic * options.batch_size, options, start),
         Schedule.of(options, options.iterations),
         name="GAN",
         folder=run.gan,
@@ -208,8 +222,10 @@ def check_gan_from(run: RunDirectory, options: Options, splits: Splits) -> None:
 
 def _check_networks(pair: str, theirs: Options, source: RunDirectory, options: Options, splits: Splits) -> None:
     shape = tuple(json.loads(source.data.read_text(encoding="utf-8"))["train"]["shape"])
-    there = dataclasses.asdict(network_spec(theirs, shape)) | {"average": theirs.average}
-    here = dataclasses.asdict(network_spec(options, splits.train.image_shape)) | {"average": options.average}
+    there, here = (
+        dataclasses.asdict(network_spec(own, size)) | {"average": own.average, "augment": own.augment}
+        for own, size in ((theirs, shape), (options, splits.train.image_shape))
+    )
     differing = [name for name in here if name not in _NOT_OF_THE_GAN and here[name] != there[name]]
     if differing:
         details = ", ".join(f"{name} is {there[name]} there, {here[name]} here" for name in differing)

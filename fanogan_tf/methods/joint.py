@@ -1,15 +1,13 @@
 """The methods of one phase: encoder and generator trained together."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.methods.base import Method, calibrate_and_save, check_images, network_spec
+from fanogan_tf.methods.base import Method, calibrate_and_save, check_images, network_spec, shown, training_batches
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
-from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import monitoring
 from fanogan_tf.training.checkpointing import checkpoints_in, saved_seconds
@@ -63,13 +61,11 @@ class JointMethod(Method):
     def _train(self, training: keras.Model, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> None:
         (phase,) = self.PHASES
         turns = self.turns(options)
-        some = splits.validation.float_images(np.arange(min(16, len(splits.validation)) // 2 * 2))
+        some = shown(splits, spec)
         images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
         run_phase(
             training,
-            lambda start: splits.train.training_batches(
-                turns * options.batch_size, image_order(options.seed), start, options.random_flip
-            ),
+            lambda start: training_batches(splits.train, turns * options.batch_size, options, start),
             Schedule.of(options, options.iterations),
             name=phase,
             folder=run.phase(phase),

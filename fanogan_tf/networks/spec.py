@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from fanogan_tf.data.standardise import standardised
 from fanogan_tf.networks import dcgan, resnet
 from fanogan_tf.networks.precision import computing_in
 from fanogan_tf.networks.resnet import Encoder
@@ -23,6 +24,7 @@ class NetworkSpec:
       folded: whether to merge convolutions with resampling and normalisation, see `resampling`.
       precision: `none` (float32), `bfloat16` or `float16`.
       network: architecture of generator and critic, `resnet` or `dcgan`.
+      standardise: what becomes of an image before any network sees it, see `standardise.standardised`.
     """
 
     image_shape: tuple[int, int, int]
@@ -32,6 +34,11 @@ class NetworkSpec:
     folded: bool = True
     precision: str = "none"
     network: str = "resnet"
+    standardise: str = "none"
+
+    def prepared(self, images: tf.Tensor) -> tf.Tensor:
+        """The images (B, H, W, 1) in [-1, 1] as the networks see them: the same shape and range."""
+        return standardised(images, self.standardise)
 
     @property
     def prior(self) -> str:

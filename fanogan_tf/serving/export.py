@@ -127,7 +127,8 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     encoder = getattr(detector, detector.ENCODER, None)
     if encoder:
         encode = _inference(encoder, "latent")
-        functions["encode"] = (lambda image: _even_of_none(encode, graph_decoding.to_signed(image)), [pixels["image"]])
+        seen = lambda image: detector.spec.prepared(graph_decoding.to_signed(image))  # noqa: E731
+        functions["encode"] = (lambda image: _even_of_none(encode, seen(image)), [pixels["image"]])
     if detector.can_generate:
         generate = _inference(detector.generator, "generated")
         functions["generate"] = (lambda latent: _even_of_none(generate, latent), [latent])

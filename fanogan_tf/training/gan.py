@@ -14,6 +14,7 @@ from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
 from fanogan_tf.random_streams import GanDraw
 from fanogan_tf.training import losses
+from fanogan_tf.training.augmentation import augmented
 from fanogan_tf.training.averaging import Average
 from fanogan_tf.training.optimization import descend, loss_scaled
 
@@ -29,9 +30,17 @@ class GanTraining(keras.Model):
     n_critic: int
 
     def __init__(
-        self, generator: keras.Model, critic: keras.Model, *, name: str, latent_dim: int, seed: int, average: float = 0.0
+        self,
+        generator: keras.Model,
+        critic: keras.Model,
+        *,
+        name: str,
+        latent_dim: int,
+        seed: int,
+        average: float = 0.0,
+        changes: tuple[str, ...] = (),
     ):
-        """`average`: decay of the moving average of the weights; 0 keeps none."""
+        """`average`: decay of the moving average of the weights; 0 keeps none. `changes`: see `augmentation.augmented`."""
         super().__init__(name=name)
         self.generator = generator
         self.critic = critic
@@ -39,6 +48,7 @@ class GanTraining(keras.Model):
         self.averages = {"average": Average((generator, critic), average)} if average else {}
         self.latent_dim = latent_dim
         self.seed = seed
+        self.changes = changes
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
     def compile(self, generator_optimizer, critic_optimizer, **kwargs):
@@ -68,6 +78,10 @@ class GanTraining(keras.Model):
         """Z of the prior, a pure function of seed and `indices`: (batch, latent_dim)."""
         return latent.draw(self.prior, [batch, self.latent_dim], key(self.seed, *indices))
 
+    def changed(self, images: tf.Tensor, *indices) -> tf.Tensor:
+        """What the critic sees of images, a pure function of seed and `indices`: the same shape."""
+        return augmented(images, self.changes, key(self.seed, *indices)) if self.changes else images
+
 
 class Dcgan(GanTraining):
     """One train step = one discriminator and one generator update, both from the networks as they were before it.
@@ -78,16 +92,17 @@ class Dcgan(GanTraining):
     n_critic = 1
     prior = "uniform"
 
-    def __init__(self, generator: keras.Model, critic: keras.Model, *, latent_dim: int, seed: int, average: float = 0.0):
-        super().__init__(generator, critic, name="dcgan", latent_dim=latent_dim, seed=seed, average=average)
+    def __init__(self, generator: keras.Model, critic: keras.Model, **settings):
+        """`settings`: see `GanTraining`."""
+        super().__init__(generator, critic, name="dcgan", **settings)
 
     def train_step(self, images):
         z = self.latent(tf.shape(images)[0], self.step)
         with tf.GradientTape() as generator_tape, tf.GradientTape() as critic_tape:
-            fake = self.generator(z, training=True)
+            fake = self.changed(self.generator(z, training=True), self.step, GanDraw.CHANGE_OF_GENERATED)
             # Each kind by itself: batch normalisation over both would tell the discriminator which is which. Its moving
             # averages, which scoring uses, see as many real images as generated ones.
-            real_logits, _ = self.critic(images, training=True)
+            real_logits, _ = self.critic(self.changed(images, self.step, GanDraw.CHANGE_OF_REAL), training=True)
             fake_logits, _ = self.critic(fake, training=True)
             loss_d = losses.discriminator_loss(real_logits, fake_logits)
             loss_g = losses.non_saturating_loss(fake_logits)
@@ -156,25 +171,27 @@ class WganGp(GanTraining):
         generator: keras.Model,
         critic: keras.Model,
         *,
-        latent_dim: int,
         n_critic: int,
         penalty_weight: float,
-        seed: int,
-        average: float = 0.0,
+        **settings,
     ):
-        super().__init__(generator, critic, name="wgan_gp", latent_dim=latent_dim, seed=seed, average=average)
+        """`settings`: see `GanTraining`."""
+        super().__init__(generator, critic, name="wgan_gp", **settings)
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
 
     def _update_critic(self, real, step, turn):
         fake = self.generator(self.latent(tf.shape(real)[0], step, turn, GanDraw.LATENT), training=True)
+        real = self.changed(real, step, turn, GanDraw.CHANGE_OF_REAL)
+        fake = self.changed(fake, step, turn, GanDraw.CHANGE_OF_GENERATED)
         seed = key(self.seed, step, turn, GanDraw.MIXTURE)
         return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
 
     def _update_generator(self, batch, step):
         z = self.latent(batch, step, self.n_critic, GanDraw.LATENT)
         with tf.GradientTape() as tape:
-            values, _ = self.critic(self.generator(z, training=True))
+            fake = self.changed(self.generator(z, training=True), step, self.n_critic, GanDraw.CHANGE_OF_GENERATED)
+            values, _ = self.critic(fake)
             loss = losses.generator_loss(values)
         norm = descend(self.optimizers["generator_optimizer"], tape, loss, self.generator.trainable_variables)
         return {"loss_g": loss, "gradient_norm_g": norm}

@@ -71,6 +71,9 @@ class FakeDetector:
     def calibrated(self) -> types.SimpleNamespace:
         return self.calibration
 
+    def shown(self, images: np.ndarray) -> np.ndarray:
+        return images
+
     def generate(self, z: np.ndarray) -> np.ndarray:
         return np.clip(z @ self._axes + self._mean, -1.0, 1.0).reshape(-1, *self._shape).astype(np.float32)
 

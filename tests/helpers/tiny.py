@@ -30,11 +30,12 @@ def gan(
     weights_seed: int = 0,
     precision: str = "none",
     average: float = 0.0,
+    changes: tuple[str, ...] = (),
 ) -> WganGp:
     keras.utils.set_random_seed(weights_seed)
     spec = dataclasses.replace(SPEC, precision=precision)
-    settings = {"latent_dim": 3, "n_critic": n_critic, "penalty_weight": penalty_weight, "seed": seed, "average": average}
-    model = WganGp(spec.generator(), spec.critic(), **settings)
+    settings = {"latent_dim": 3, "seed": seed, "average": average, "changes": changes}
+    model = WganGp(spec.generator(), spec.critic(), n_critic=n_critic, penalty_weight=penalty_weight, **settings)
     model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
     return model
 

@@ -169,7 +169,7 @@ def _rows_of_images(positions: np.ndarray, detector: Detector, test: ImageSet) -
     """Row name -> (K, H, W, 1), top row first; empty for no images."""
     if not len(positions):
         return {}
-    images = test.float_images(positions)
+    images = detector.shown(test.float_images(positions))
     measured = detector.measure(*test.inputs(positions, detector.INPUTS))
     rows = {"input": images, "reconstruction": measured["reconstruction"], "residual": measured["residual"]}
     if test.masks is not None:

@@ -31,7 +31,7 @@ def walk(labels: np.ndarray, detector: Detector, test: ImageSet, seed: int) -> d
     if detector.latent_dim == 2:
         return {"grid": _generate(detector, grid_codes())}
     pairs = choose_pairs(labels, np.random.default_rng(seed))
-    real = test.float_images(pairs.ravel())
+    real = detector.shown(test.float_images(pairs.ravel()))
     steps = real[:0]
     if len(pairs):
         codes = detector.measure(*test.inputs(pairs.ravel(), detector.INPUTS))["latent"].reshape(len(pairs), 2, -1)
