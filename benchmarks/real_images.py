@@ -2,8 +2,8 @@
 
 python benchmarks/real_images.py --data=DIR --work=DIR -> results/real_images.json, with --only=mnist,oct --seeds=0,1 --members=3
 
---data holds mnist.npz and fashion_mnist.npz in the layout of keras.datasets, and the folders retina_oct, chest_xray/lungcrop128 and
-chest_xray_nih as `--dataset=folder` has them; where each comes from, its flagfile says. A row is written as soon as it is there,
+--data holds mnist.npz and fashion_mnist.npz in the layout of keras.datasets, and the folders retina_oct, chest_xray/lungcrop128
+and chest_xray_nih as `--dataset=folder` has them; where each comes from, its flagfile says. A row is written once it is there,
 and what has a row is not run again: after an interruption, or another day, the same command goes on.
 """
 

@@ -235,17 +235,26 @@ class Options:
     )
     mapping_start: str = _option(
         "detector",
-        "random",
-        "iterative: where the search for z starts, one random z for all images or what a trained encoder says.",
-        choices=["random", "encoder"],
+        "nearest",
+        "iterative, anogan: where the search for z starts: at the nearest of 512 samples, at one random z for all images as in "
+        "the papers, or (iterative) where a trained encoder says.",
+        choices=["nearest", "random", "encoder"],
+    )
+    mapping_clipping: str = _option(
+        "detector",
+        "projected",
+        "iterative, anogan: what becomes of coordinates of z outside [-1, 1]: they stop at the border, and the steps shrink; or "
+        "they are redrawn inside, as in the papers.",
+        choices=["projected", "stochastic"],
     )
     mapping_steps: int = _option(
         "detector", 300, "iterative, anogan: updates of z per image (f-AnoGAN's paper: 300, AnoGAN's: 500).", least=0
     )
     mapping_learning_rate: float = _option(
         "detector",
-        0.02,
-        "iterative, anogan: Adam's step size for z, whose coordinates lie in [-1, 1]; the papers give none.",
+        0.1,
+        "iterative, anogan: Adam's step size for z, whose coordinates lie in [-1, 1]; the first one where steps shrink, to a "
+        "fiftieth. The papers give none; 0.02 suits --mapping_clipping=stochastic.",
         least=0.0,
     )
     mapping_patience: int = _option(
@@ -331,6 +340,8 @@ def names(*scopes: str, free: bool = False) -> frozenset[str]:
 
 
 FREE = names(free=True)
+# What was not yet to be chosen when a run's file does not name it, and was then something else than the default of today.
+_EARLIER = {"mapping_clipping": "stochastic"}
 PATHS = tuple(field.name for field in dataclasses.fields(Options) if field.metadata["path"])
 
 
@@ -380,6 +391,8 @@ def from_text(text: str, source: str) -> Options:
     """
     values = flags.FlagValues()
     define_flags(values)
+    for name, value in _EARLIER.items():
+        values.set_default(name, value)
     try:
         rest = values([source, *(line for line in text.splitlines() if line and not line.startswith("#"))])[1:]
         if rest:

@@ -280,7 +280,7 @@ def _facts(options: Options) -> dict[str, str]:
         {name: getattr(options, name) for name in names}
         for names in (("method", "dataset"), ("seed", "split_seed", "threshold_rule", "false_positive_rate"))
     )
-    images = {**datasets.facts(options), "image_size": options.image_size}
+    images = {**datasets.facts(options), "image_size": options.image_size, "standardise": options.standardise}
     return {name: str(value) for name, value in (first | images | methods.settings(options) | last).items()}
 
 

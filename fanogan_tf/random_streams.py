@@ -72,6 +72,7 @@ class SearchDraw(enum.IntEnum):
 
     START = 0
     REDRAWN = 1
+    SAMPLES = 2
 
 
 class SampleDraw(enum.IntEnum):

@@ -32,7 +32,8 @@ class Detector(ScoresImages):
     Attributes:
       KIND: name of the subclass in files.
       NETWORKS: how each of its networks is made; each is an attribute of that name.
-      SETTINGS: names of its numbers, attributes as well.
+      SETTINGS: names of its numbers and choices, attributes as well.
+      EARLIER: of those that files of earlier versions do not have, what they were then.
       ARRAYS: names of its arrays, attributes of type tf.Tensor.
       INPUTS: names of what it takes of each image, columns of a batch: `image`, and perhaps `region`.
       RESTORES: whether it measures reconstruction and residual.
@@ -45,6 +46,7 @@ class Detector(ScoresImages):
     KIND: str
     NETWORKS: dict[str, Callable[[NetworkSpec], keras.Model]]
     SETTINGS: tuple[str, ...] = ()
+    EARLIER: dict[str, Any] = {}
     ARRAYS: tuple[str, ...] = ()
     RESTORES: bool = True
     ENCODER: str = "encoder"
@@ -188,7 +190,8 @@ class Detector(ScoresImages):
         if cls.ARRAYS:
             with np.load(Path(folder) / _ARRAYS, allow_pickle=False) as arrays:
                 parts |= {name: arrays[name] for name in cls.ARRAYS}
-        detector = cls(spec, calibration=Calibration.from_json(settings["calibration"]), **parts, **settings["settings"])
+        parts |= cls.EARLIER | settings["settings"]
+        detector = cls(spec, calibration=Calibration.from_json(settings["calibration"]), **parts)
         detector.checkpoint().read(str(Path(folder) / _WEIGHTS)).assert_existing_objects_matched()
         if "scales" in settings:
             scales = Scales(**settings["scales"] | {"blocks": tuple(settings["scales"]["blocks"])})

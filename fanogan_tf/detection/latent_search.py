@@ -1,14 +1,18 @@
 """The latent search: from images back to latent vectors by gradient descent, as AnoGAN has it.
 
 Each image is searched for as if it were alone: with its own optimizer state, its own end, and random numbers that do not know its
-place in the batch.
+place in the batch. Two forms. `stochastic` and a random start are the papers': coordinates that leave [-1, 1] are thrown back
+somewhere inside. With a prior of N(0, I) a third of them want to be outside, walk back for ever, and the search never settles. So
+the default is `projected`: they stop at the border, the steps shrink, and the start is the nearest of some samples.
 """
 
+import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
 from fanogan_tf.random_streams import SearchDraw
 
@@ -18,6 +22,17 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 # Going back starts from this instead of 1, and the gradient is divided by it: float16 loses what a mean over some 64 x 64 pixels
 # leaves for each of them. A power of two, so that in float32 it changes nothing.
 _GRADIENT_SCALE = 2.0**7
+
+
+# What a detector that searches has among its SETTINGS; and what those that earlier versions wrote had, who had no choice.
+SETTINGS = ("steps", "learning_rate", "patience", "seed", "clipping", "start_from")
+EARLIER = {"clipping": "stochastic", "start_from": "random"}
+
+# The last step of a projected search, as a share of the first.
+LAST_STEP = 0.02
+
+# Samples among which a start is looked for, and how many are generated at once.
+SAMPLES, SAMPLES_AT_ONCE = 512, 64
 
 
 class Mapped(NamedTuple):
@@ -34,6 +49,42 @@ def random_start(count: tf.Tensor, latent_dim: int, seed: int) -> tf.Tensor:
     return tf.broadcast_to(z, [count, latent_dim])
 
 
+def nearest_start(generator: Callable[..., tf.Tensor], images: tf.Tensor, latent_dim: int, prior: str, seed: int) -> tf.Tensor:
+    """Of 512 fixed z of the prior, cut off at +-1, the one whose G(z) is least far from each image in pixels: (B, latent_dim).
+
+    Args:
+      generator: G, called as generator(z, training=False).
+      images: (B, H, W, 1).
+      prior: see `latent.draw`.
+      seed: of the samples, which are the same for all images.
+    """
+    z = tf.clip_by_value(latent.draw(prior, [SAMPLES, latent_dim], key(seed, SearchDraw.SAMPLES)), -1.0, 1.0)
+    parts = tf.reshape(z, [SAMPLES // SAMPLES_AT_ONCE, SAMPLES_AT_ONCE, latent_dim])
+    pixels = tf.map_fn(lambda part: generator(part, training=False), parts, fn_output_signature=tf.float32)
+    samples = tf.reshape(pixels, [SAMPLES, -1])
+    rows = tf.reshape(images, [tf.shape(images)[0], samples.shape[1] or images.shape[1] * images.shape[2]])
+    distance = tf.reduce_sum(tf.square(samples), axis=1) - 2.0 * tf.matmul(rows, samples, transpose_b=True)
+    return tf.gather(z, tf.argmin(distance, axis=1))
+
+
+def search(detector: Any, images: tf.Tensor, loss: Callable[[tf.Tensor], tf.Tensor], start: tf.Tensor | None = None) -> Mapped:
+    """`map_to_latent` by the SETTINGS of a detector that has a generator; `start`: another z to start from, (B, latent_dim)."""
+    if start is None and detector.start_from == "nearest":
+        start = nearest_start(detector.generator, images, detector.latent_dim, detector.spec.prior, detector.seed)
+    elif start is None:
+        start = random_start(tf.shape(images)[0], detector.latent_dim, detector.seed)
+    return map_to_latent(
+        detector.generator,
+        loss,
+        start,
+        steps=detector.steps,
+        learning_rate=detector.learning_rate,
+        seed=detector.seed,
+        clipping=detector.clipping,
+        patience=detector.patience,
+    )
+
+
 def map_to_latent(
     generator: Callable[..., tf.Tensor],
     loss: Callable[[tf.Tensor], tf.Tensor],
@@ -42,7 +93,7 @@ def map_to_latent(
     steps: int,
     learning_rate: float,
     seed: int = 0,
-    clipped: bool = True,
+    clipping: str = "stochastic",
     patience: int = 0,
     tolerance: float = 1e-3,
 ) -> Mapped:
@@ -53,21 +104,22 @@ def map_to_latent(
     best one, because the redrawing below can throw a good z back.
 
     Stochastic clipping (Lipton and Tripathi 2017): a coordinate that an update takes out of [-1, 1] is redrawn from U[-1, 1]. It
-    also loses its momentum, which would take it straight out again.
+    also loses its momentum, which would take it straight out again. Projected: it stops at the border, and the step size falls
+    along a cosine to a fiftieth.
 
     Args:
       generator: G, called as generator(z, training=False).
       loss: from the batch G(z) to one loss per image, (B,), at least 0. What it compares with, such as the images and their
         features, it holds itself: computed once, not in every step.
-      z0: where to start, (B, latent_dim); with `clipped`, cut off at +-1.
+      z0: where to start, (B, latent_dim); cut off at +-1 unless `clipping` is `none`.
       steps: updates, f-AnoGAN's paper 300, AnoGAN's 500.
-      learning_rate: about how far a coordinate goes in one update.
+      learning_rate: about how far a coordinate goes in one update, the first one where the steps shrink.
       seed: of the redrawing.
-      clipped: whether to clip.
+      clipping: `stochastic`, `projected` or `none`.
       patience: an image is done after so many updates that did not together lower its loss by the share `tolerance`; the others
         go on. 0: never.
     """
-    z0 = tf.clip_by_value(z0, -1.0, 1.0) if clipped else tf.convert_to_tensor(z0)
+    z0 = tf.convert_to_tensor(z0) if clipping == "none" else tf.clip_by_value(z0, -1.0, 1.0)
     patience = patience or steps + 1
     nothing = tf.zeros_like(z0[:, 0])
     count = tf.zeros_like(nothing, tf.int32)
@@ -89,8 +141,10 @@ def map_to_latent(
         square = BETA_2 * square + (1.0 - BETA_2) * tf.square(gradient)
         direction = mean / (1.0 - BETA_1**number)
         size = tf.sqrt(square / (1.0 - BETA_2**number)) + EPSILON
-        moved = z - learning_rate * direction / size
-        if clipped:
+        moved = z - _step_size(step, steps, learning_rate, clipping) * direction / size
+        if clipping == "projected":
+            moved = tf.clip_by_value(moved, -1.0, 1.0)
+        if clipping == "stochastic":
             redrawn = tf.random.stateless_uniform(tf.shape(z)[1:], key(seed, SearchDraw.REDRAWN, step), -1.0, 1.0)
             outside = tf.abs(moved) > 1.0
             moved = tf.where(outside, redrawn, moved)
@@ -102,6 +156,13 @@ def map_to_latent(
     _, z, _, _, best, _, made = tf.while_loop(unfinished, update, start, parallel_iterations=1)
     z, losses = _better((z, loss(generator(z, training=False))), best)
     return Mapped(z, losses, made)
+
+
+def _step_size(step: tf.Tensor, steps: int, first: float, clipping: str) -> tf.Tensor | float:
+    if clipping != "projected":
+        return first
+    way = tf.cast(step, tf.float32) / max(steps - 1, 1)
+    return first * (LAST_STEP + (1.0 - LAST_STEP) * (1.0 + tf.cos(math.pi * way)) / 2.0)
 
 
 def _loss_and_gradient(generator: Callable, loss: Callable, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

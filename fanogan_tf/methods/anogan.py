@@ -9,13 +9,13 @@ from typing import Any
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
+from fanogan_tf.detection import latent_search
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.detection.latent_search import map_to_latent, random_start
 from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.base import network_spec
-from fanogan_tf.methods.gan_phase import MAPPING, GanMethod
+from fanogan_tf.methods.gan_phase import MAPPING, GanMethod, search_settings
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -39,12 +39,13 @@ class AnoganDetector(Detector):
     R(x) = sum |x - G(z)|, D(x) = sum |f(x) - f(G(z))|, f the discriminator's features. Sums, not means, in A and in its columns:
     image_residual is R, feature_residual is D.
 
-    `anogan_lambda`: lambda. Other settings: see `latent_search.map_to_latent`.
+    `anogan_lambda`: lambda. Other settings: see `latent_search.search`.
     """
 
     KIND = "anogan"
     NETWORKS = {"generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
-    SETTINGS = ("anogan_lambda", "steps", "learning_rate", "patience", "seed")
+    SETTINGS = ("anogan_lambda", *latent_search.SETTINGS)
+    EARLIER = latent_search.EARLIER
 
     def compute(self, images: tf.Tensor) -> dict[str, Any]:
         """All of `Detector.measure` that the method has; latent is the mapping's z, in [-1, 1]."""
@@ -56,16 +57,7 @@ class AnoganDetector(Detector):
             residual = sum_of_differences(images, restored)
             return weighted(residual, self.discrimination(target, restored), self.anogan_lambda) / pixels
 
-        start = random_start(tf.shape(images)[0], self.latent_dim, self.seed)
-        latent = map_to_latent(
-            self.generator,
-            loss,
-            start,
-            steps=self.steps,
-            learning_rate=self.learning_rate,
-            seed=self.seed,
-            patience=self.patience,
-        ).z
+        latent = latent_search.search(self, images, loss).z
         restored = self.generator(latent, training=False)
         residual, discrimination = sum_of_differences(images, restored), self.discrimination(target, restored)
         return {
@@ -151,8 +143,8 @@ class Anogan(GanMethod):
           UserError: there is no encoder to start from; the variant needs a discriminator and the critic is none; or what
             `GanMethod.check` raises.
         """
-        if options.mapping_start != "random":
-            raise UserError(f"--mapping_start={options.mapping_start}: anogan trains no encoder; leave --mapping_start out")
+        if options.mapping_start == "encoder":
+            raise UserError("--mapping_start=encoder: anogan trains no encoder; leave --mapping_start out")
         if options.anogan_variant != "anogan" and network_spec(options, splits.train.image_shape).network != "dcgan":
             raise UserError(
                 f"--anogan_variant={options.anogan_variant}: needs the probability that an image is real, and a Wasserstein "
@@ -170,8 +162,5 @@ class Anogan(GanMethod):
             generator=gan.generator,
             critic=gan.critic,
             anogan_lambda=options.anogan_lambda,
-            steps=options.mapping_steps,
-            learning_rate=options.mapping_learning_rate,
-            patience=options.mapping_patience,
-            seed=options.seed,
+            **search_settings(options),
         )

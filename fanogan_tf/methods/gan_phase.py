@@ -36,7 +36,7 @@ from fanogan_tf.training.gan import Dcgan, WganGp
 from fanogan_tf.training.loop import Schedule, run_phase
 
 # Names of the options that the search for z by gradient descent reads.
-MAPPING = ("mapping_steps", "mapping_learning_rate", "mapping_patience")
+MAPPING = ("mapping_start", "mapping_clipping", "mapping_steps", "mapping_learning_rate", "mapping_patience")
 
 # Of a NetworkSpec: what does not concern a GAN, or may change between two uses of one.
 _NOT_OF_THE_GAN = {"bound", "folded", "precision"}
@@ -109,6 +109,18 @@ class GanMethod(Method):
     def member_seconds(self, run: RunDirectory) -> dict[str, float]:
         """How long each phase of a member was trained, by its name."""
         return {"gan": gan_seconds(run)}
+
+
+def search_settings(options: Options) -> dict[str, Any]:
+    """What `latent_search.SETTINGS` are for a detector made with `options`."""
+    return {
+        "steps": options.mapping_steps,
+        "learning_rate": options.mapping_learning_rate,
+        "patience": options.mapping_patience,
+        "seed": options.seed,
+        "clipping": options.mapping_clipping,
+        "start_from": options.mapping_start,
+    }
 
 
 def members(run: RunDirectory, options: Options) -> list[tuple[RunDirectory, Options]]:

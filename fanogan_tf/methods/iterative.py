@@ -8,13 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
+from fanogan_tf.detection import latent_search
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.detection.latent_search import map_to_latent, random_start
 from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.fanogan import ENCODER, check_encoder, train_encoder
-from fanogan_tf.methods.gan_phase import MAPPING, GanMethod
+from fanogan_tf.methods.gan_phase import MAPPING, GanMethod, search_settings
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -24,18 +24,16 @@ from fanogan_tf.training.losses import mean_square
 
 
 class IterativeDetector(Detector):
-    """A = A_R + kappa A_D of the G(z) that the mapping ends with, from one random z for all images; A is the mapping's loss too.
-
-    SETTINGS: see `latent_search.map_to_latent`.
-    """
+    """A = A_R + kappa A_D of the G(z) that the mapping ends with; A is the mapping's loss too."""
 
     KIND = "iterative"
     NETWORKS = {"generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
-    SETTINGS = ("kappa", "steps", "learning_rate", "patience", "seed")
+    SETTINGS = ("kappa", *latent_search.SETTINGS)
+    EARLIER = latent_search.EARLIER
 
-    def start(self, images: tf.Tensor) -> tf.Tensor:
-        """The first z: (B, latent_dim)."""
-        return random_start(tf.shape(images)[0], self.latent_dim, self.seed)
+    def start(self, images: tf.Tensor) -> tf.Tensor | None:
+        """The first z: (B, latent_dim); None for what `start_from` says."""
+        return None
 
     def compute(self, images: tf.Tensor) -> dict[str, Any]:
         """All of `Detector.measure` but the latent distance; latent is the mapping's z, in [-1, 1]."""
@@ -44,15 +42,8 @@ class IterativeDetector(Detector):
         def residuals(restored: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return mean_square(images - restored), mean_square(seen.features - self.critic(restored)[1])
 
-        latent = map_to_latent(
-            self.generator,
-            lambda restored: anomaly_score(*residuals(restored), self.kappa),
-            self.start(images),
-            steps=self.steps,
-            learning_rate=self.learning_rate,
-            seed=self.seed,
-            patience=self.patience,
-        ).z
+        loss = lambda restored: anomaly_score(*residuals(restored), self.kappa)  # noqa: E731
+        latent = latent_search.search(self, images, loss, self.start(images)).z
         restored = self.generator(latent, training=False)
         seen_again = self.look(restored)
         image_residual, feature_residual = mean_square(images - restored), mean_square(seen.features - seen_again.features)
@@ -77,16 +68,16 @@ class WarmIterativeDetector(IterativeDetector):
     KIND = "iterative_from_encoder"
     NETWORKS = {"encoder": NetworkSpec.encoder, "generator": NetworkSpec.generator, "critic": NetworkSpec.critic}
 
-    def start(self, images: tf.Tensor) -> tf.Tensor:
+    def start(self, images: tf.Tensor) -> tf.Tensor | None:
         return self.encoder(images, training=False)
 
 
 class Iterative(GanMethod):
-    """The mapping from a random z, or with `--mapping_start=encoder` from where an encoder guesses z to be."""
+    """The mapping from the nearest of some samples; with `--mapping_start` from one random z, or from an encoder's guess."""
 
     PHASES = ("gan", "encoder")
     DETECTORS = (IterativeDetector, WarmIterativeDetector)
-    OPTIONS = (*GanMethod.OPTIONS, "mapping_start", *ENCODER, *MAPPING, "kappa")
+    OPTIONS = (*GanMethod.OPTIONS, *ENCODER, *MAPPING, "kappa")
 
     def settings(self, options: Options) -> tuple[str, ...]:
         """See `Method.settings`: those of the encoder only where there is one."""
@@ -117,10 +108,7 @@ class Iterative(GanMethod):
             "generator": gan.generator,
             "critic": gan.critic,
             "kappa": options.kappa,
-            "steps": options.mapping_steps,
-            "learning_rate": options.mapping_learning_rate,
-            "patience": options.mapping_patience,
-            "seed": options.seed,
+            **search_settings(options),
         }
         if _warm(options):
             return WarmIterativeDetector(spec, encoder=train_encoder(gan, spec, run, options, splits), **parts)

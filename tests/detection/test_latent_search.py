@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.detection.latent_search import map_to_latent, random_start
+from fanogan_tf.detection.latent_search import LAST_STEP, map_to_latent, nearest_start, random_start
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 from fanogan_tf.training.losses import mean_square
@@ -48,15 +48,20 @@ def in_graph(generator, loss_of, images, z0, **settings):
     return mapped(tf.constant(images, tf.float32), tf.constant(z0, tf.float32))
 
 
-def numpy_adam(targets, z, steps, rate, clipped, seed):
+def numpy_adam(targets, z, steps, rate, clipping, seed):
     """All z on the way, z0 first: (steps + 1, B, 2)."""
     z, mean, square = z.astype(np.float64), 0.0, 0.0
     way = [z]
     for step in range(steps):
         gradient = -2.0 / FLAT.shape[1] * (targets - z @ FLAT) @ FLAT.T
         mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
-        z = z - rate * (mean / (1 - 0.9 ** (step + 1))) / (np.sqrt(square / (1 - 0.999 ** (step + 1))) + 1e-8)
-        if clipped:
+        size = rate
+        if clipping == "projected":
+            size = rate * (LAST_STEP + (1 - LAST_STEP) * (1 + np.cos(np.pi * step / max(steps - 1, 1))) / 2)
+        z = z - size * (mean / (1 - 0.9 ** (step + 1))) / (np.sqrt(square / (1 - 0.999 ** (step + 1))) + 1e-8)
+        if clipping == "projected":
+            z = np.clip(z, -1.0, 1.0)
+        if clipping == "stochastic":
             outside = np.abs(z) > 1.0
             redrawn = tf.random.stateless_uniform([2], key(seed, 1, step), -1.0, 1.0).numpy()
             z, mean = np.where(outside, redrawn, z), np.where(outside, 0.0, mean)
@@ -64,20 +69,25 @@ def numpy_adam(targets, z, steps, rate, clipped, seed):
     return np.array(way)
 
 
-@pytest.mark.parametrize(("clipped", "steps"), [(False, 0), (False, 1), (False, 2), (False, 7), (True, 1), (True, 7), (True, 40)])
-def test_adam_in_numpy(clipped, steps):
+@pytest.mark.parametrize(
+    ("clipping", "steps"),
+    [*(("none", n) for n in (0, 1, 2, 7)), *((kind, n) for kind in ("stochastic", "projected") for n in (1, 7, 40))],
+)
+def test_adam_in_numpy(clipping, steps):
     random = np.random.default_rng(0)
     # The middle image wants its z far outside.
     targets = random.uniform(-1, 1, (3, 2)) * np.array([[0.8], [9.0], [0.8]]) @ FLAT + random.normal(0, 0.1, (3, 4))
     z0 = random.uniform(-1, 1, (3, 2)).astype(np.float32)
-    found = map_to_latent(flat_generator, to(targets), z0, steps=steps, learning_rate=0.1, seed=3, clipped=clipped)
-    way = numpy_adam(targets, z0, steps, 0.1, clipped, seed=3)
+    found = map_to_latent(flat_generator, to(targets), z0, steps=steps, learning_rate=0.1, seed=3, clipping=clipping)
+    way = numpy_adam(targets, z0, steps, 0.1, clipping, seed=3)
     losses = np.mean((targets - way @ FLAT) ** 2, axis=-1)
     best = losses.argmin(axis=0)
     np.testing.assert_allclose(found.z, way[best, range(3)], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found.loss, losses.min(axis=0), rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(found.steps, [steps] * 3)
-    if steps == 40:
+    if clipping == "projected" and steps == 40:
+        assert np.abs(way[-1, 1]).max() == 1.0, "nothing stopped at the border"
+    if clipping == "stochastic" and steps == 40:
         assert np.any(np.abs(np.diff(way[:, 1], axis=0)) > 0.3), "nothing was redrawn"
 
 
@@ -144,7 +154,7 @@ def test_clipping_keeps_all_coordinates_in_range():
     np.testing.assert_array_equal(seen[0], [[1.0, -1.0], [0.5, -0.5]])
     # Redrawn over the whole range, and again each time.
     assert np.std(seen) > 0.2 and len({z[0, 0] for z in seen}) > 20
-    unclipped = map_to_latent(generator, to(targets), z0, steps=100, learning_rate=0.2, clipped=False)
+    unclipped = map_to_latent(generator, to(targets), z0, steps=100, learning_rate=0.2, clipping="none")
     assert np.abs(unclipped.z).min() > 1.0
 
 
@@ -210,6 +220,33 @@ def test_loss_of_sums_goes_the_same_way():
     )
     np.testing.assert_allclose(by_mean.z, by_sum.z, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(1000.0 * by_mean.loss, by_sum.loss, rtol=1e-3)
+
+
+def test_projected_search_settles_where_stochastic_clipping_does_not():
+    """Half of the coordinates want to be outside: at the border they stay, redrawn they walk back for ever."""
+    random = np.random.default_rng(0)
+    matrix = random.normal(size=(40, 80)).astype(np.float32)
+    targets = random.choice([-1.5, 0.5], (6, 40)) @ matrix
+    z0 = random.uniform(-1, 1, (6, 40)).astype(np.float32)
+
+    def lost(**settings):
+        return map_to_latent(lambda z, training: z @ matrix, to(targets), z0, steps=200, **settings).loss.numpy()
+
+    assert np.all(lost(clipping="projected", learning_rate=0.1) < 0.5 * lost(clipping="stochastic", learning_rate=0.02))
+
+
+def test_nearest_start(generator):
+    """The best of 512, image by image; neighbours do not count."""
+    z = tf.clip_by_value(tf.random.stateless_normal([512, 3], key(7, 2)), -1.0, 1.0)
+    samples = generator(z, training=False).numpy()
+    images = np.random.default_rng(6).uniform(-1, 1, (5, 8, 8, 1)).astype(np.float32)
+    distances = np.square(images[:, None] - samples[None]).sum(axis=(2, 3, 4))
+    best = distances.argmin(axis=1)
+    assert len(set(best)) > 1
+    np.testing.assert_array_equal(nearest_start(generator, images, 3, "normal", 7), z.numpy()[best])
+    np.testing.assert_array_equal(nearest_start(generator, images[2:3], 3, "normal", 7), z.numpy()[best[2:3]])
+    itself = nearest_start(generator, samples[100:101], 3, "normal", 7).numpy()
+    np.testing.assert_allclose(itself, z.numpy()[100:101], atol=1e-6)
 
 
 def test_random_start():

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from fanogan_tf import methods
 from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.detection import latent_search
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.latent_search import Mapped, random_start
 from fanogan_tf.detection.scoring import score_rows
@@ -17,7 +18,7 @@ from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 SPEC = NetworkSpec((16, 24, 1), dim=2, latent_dim=3, network="dcgan")
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (5, 16, 24, 1)).astype(np.float32)
 CALIBRATION = calibrate(np.arange(1.0, 20.0), "quantile", 0.05)
-MAPPING = {"steps": 4, "learning_rate": 0.05, "patience": 0, "seed": 1}
+MAPPING = {"steps": 4, "learning_rate": 0.05, "patience": 0, "seed": 1, "clipping": "stochastic", "start_from": "random"}
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +113,13 @@ def test_the_mapping_minimises_the_score(networks, kind, monkeypatch):
         asked.update(settings, generator=generator, z0=z0, losses=loss(generator(z0, training=False)))
         return Mapped(z0, asked["losses"], tf.zeros_like(z0[:, 0], tf.int32))
 
-    monkeypatch.setattr(anogan, "map_to_latent", remember)
+    monkeypatch.setattr(latent_search, "map_to_latent", remember)
     made = detector(networks, kind, steps=500, learning_rate=0.3, patience=7, seed=9)
     measured = made.measured(tf.constant(IMAGES))
     np.testing.assert_array_equal(asked.pop("z0"), random_start(5, 3, 9))
     np.testing.assert_allclose(asked.pop("losses") * 16 * 24, measured["score"], rtol=1e-5)
     assert asked.pop("generator") is networks["generator"]
-    assert asked == {"steps": 500, "learning_rate": 0.3, "patience": 7, "seed": 9}
+    assert asked == {"steps": 500, "learning_rate": 0.3, "patience": 7, "seed": 9, "clipping": "stochastic"}
 
 
 @pytest.mark.parametrize("kind", [AnoganDetector, GanRDetector])

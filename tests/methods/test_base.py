@@ -16,7 +16,7 @@ NAMES = frozenset(field.name for field in dataclasses.fields(Options))
 # What networks are made from, read at once for every method; below, in `test_networks`.
 OF_THE_NETWORKS = {"network", "dim", "latent_dim", "bound"}
 # Of every method, or of the speed alone.
-OF_ALL = {"method", "seed", "random_flip", "gan_from", "jit_compile", "score_batch_size"}
+OF_ALL = {"method", "seed", "random_flip", "gan_from", "jit_compile", "score_batch_size", "standardise"}
 OF_ALL |= {"checkpoint_every", "log_every", "sample_every"}
 
 # Read when the detector is calibrated, which is left out here.
@@ -83,13 +83,13 @@ def test_networks():
 def test_no_setting_is_of_no_method():
     shown = {name for case in CASES for name in settings(Options(**case))}
     of_some = {name for name in NAMES if name.startswith(("ganomaly_", "anogan_", "mapping_", "encoder_"))}
-    assert shown >= of_some and len(of_some) == 12
+    assert shown >= of_some and len(of_some) == 13
     assert not shown & OF_ALL
 
 
 def test_in_the_report():
     facts = pipeline._facts(Options(method="ali", dataset="mnist", normal_class="7", latent_dim=16))
-    assert list(facts)[:4] == ["method", "dataset", "normal_class", "image_size"]
+    assert list(facts)[:5] == ["method", "dataset", "normal_class", "image_size", "standardise"]
     assert facts["method"] == "ali" and facts["latent_dim"] == "16" and facts["network"] == "resnet" and facts["seed"] == "0"
     assert not {"bound", "encoder_loss", "encoder_iterations", "n_critic", "anomalous_class"} & facts.keys()
     assert all(type(value) is str for value in facts.values())

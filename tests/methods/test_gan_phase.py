@@ -73,7 +73,9 @@ def assert_same(one, other):
         np.testing.assert_array_equal(a, b)
 
 
+PAPERS = {"clipping": "stochastic", "start_from": "random"}
 MAPPING = {"mapping_steps": 3, "mapping_learning_rate": 0.25, "mapping_patience": 9, "kappa": 0.5}
+MAPPING |= {"mapping_start": "random", "mapping_clipping": "stochastic"}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_takes_the_gan_and_trains_none(first, splits, tmp_path, capsys, method, 
     assert ("encoder" in seconds) == ("encoder" in networks) == run.encoder.exists()
     if changes == MAPPING:
         found = {name: getattr(detector, name) for name in detector.SETTINGS}
-        assert found == {"kappa": 0.5, "steps": 3, "learning_rate": 0.25, "patience": 9, "seed": 0}
+        assert found == {"kappa": 0.5, "steps": 3, "learning_rate": 0.25, "patience": 9, "seed": 0, **PAPERS}
 
 
 def test_a_gan_of_its_own(first, splits, tmp_path):
@@ -112,7 +114,7 @@ def test_a_gan_of_its_own(first, splits, tmp_path):
 
 def test_no_encoder_for_a_random_start(first, splits, tmp_path):
     said = refused(tmp_path / "second", splits, phases=("encoder",), method="iterative", gan_from=str(first.path))
-    assert said == "--phase=encoder: no encoder is used with --mapping_start=random; leave --phase out"
+    assert said == "--phase=encoder: no encoder is used with --mapping_start=nearest; leave --phase out"
 
 
 def refused(path, splits, **changes):

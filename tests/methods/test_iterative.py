@@ -1,14 +1,18 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from fanogan_tf import methods
 from fanogan_tf.detection.calibration import calibrate
-from fanogan_tf.detection.latent_search import random_start
+from fanogan_tf.detection.detector import SETTINGS_FILE
+from fanogan_tf.detection.latent_search import nearest_start, random_start
 from fanogan_tf.methods.iterative import IterativeDetector, WarmIterativeDetector
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SPEC = NetworkSpec((8, 12, 1), dim=2, latent_dim=3, bound="tanh_3")
+CHOICES = {"clipping": "projected", "start_from": "nearest"}
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (7, 8, 12, 1)).astype(np.float32)
 
 
@@ -21,7 +25,7 @@ def made(kind, **settings):
             variable.assign(random.uniform(0.1, 0.4, variable.shape) * random.choice([-1, 1], variable.shape))
             if "variance" in variable.name:
                 variable.assign(random.uniform(0.5, 1.5, variable.shape))
-    settings = {"kappa": 0.7, "steps": 20, "learning_rate": 0.05, "patience": 0, "seed": 4} | settings
+    settings = {"kappa": 0.7, "steps": 20, "learning_rate": 0.05, "patience": 0, "seed": 4} | CHOICES | settings
     return kind(SPEC, **networks, **settings, calibration=calibrate(np.arange(1.0, 20.0), "quantile", 0.05))
 
 
@@ -61,8 +65,10 @@ def test_measures_what_its_z_is_worth(detector):
 
 
 def test_without_steps_it_is_the_start():
-    measured = made(IterativeDetector, steps=0).measure(IMAGES)
-    close(measured, expected_of(made(IterativeDetector), random_start(7, 3, seed=4).numpy()))
+    cold = made(IterativeDetector, steps=0, start_from="random")
+    close(cold.measure(IMAGES), expected_of(cold, random_start(7, 3, seed=4).numpy()))
+    nearest = made(IterativeDetector, steps=0)
+    close(nearest.measure(IMAGES), expected_of(nearest, nearest_start(nearest.generator, IMAGES, 3, "normal", 4).numpy()))
     warm = made(WarmIterativeDetector, steps=0)
     guess = warm.encoder(IMAGES, training=False).numpy()
     assert np.abs(guess).max() > 1
@@ -70,9 +76,10 @@ def test_without_steps_it_is_the_start():
 
 
 def test_steps_lower_the_score(detector):
-    kind = type(detector)
-    start, more = made(kind, steps=0).measure(IMAGES)["score"], made(kind, steps=40).measure(IMAGES)["score"]
-    between = detector.measure(IMAGES)["score"]
+    # From far: of so few coordinates, the nearest of 512 samples is next to the end.
+    start, between, more = (
+        made(type(detector), steps=steps, start_from="random").measure(IMAGES)["score"] for steps in (0, 20, 40)
+    )
     assert np.all(more <= between + 1e-6) and np.all(between <= start + 1e-6)
     assert np.mean(more) < 0.98 * np.mean(start)
 
@@ -110,9 +117,23 @@ def test_saved_and_loaded(detector, tmp_path):
     detector.save(tmp_path / "detector")
     loaded = methods.load_detector(tmp_path / "detector")
     assert type(loaded) is type(detector) and loaded.spec == SPEC
-    assert [getattr(loaded, name) for name in loaded.SETTINGS] == [0.7, 20, 0.05, 0, 4]
+    assert [getattr(loaded, name) for name in loaded.SETTINGS] == [0.7, 20, 0.05, 0, 4, "projected", "nearest"]
     for name, value in detector.measure(IMAGES).items():
         np.testing.assert_array_equal(loaded.measure(IMAGES)[name], value, err_msg=name)
+
+
+def test_of_an_earlier_version(tmp_path):
+    """Which had the papers' search alone, and did not say so."""
+    papers = made(IterativeDetector, clipping="stochastic", start_from="random")
+    papers.save(tmp_path / "detector")
+    file = tmp_path / "detector" / SETTINGS_FILE
+    settings = json.loads(file.read_text())
+    for name in CHOICES:
+        del settings["settings"][name]
+    file.write_text(json.dumps(settings))
+    np.testing.assert_array_equal(
+        methods.load_detector(tmp_path / "detector").measure(IMAGES)["score"], papers.measure(IMAGES)["score"]
+    )
 
 
 def test_as_a_saved_model(detector, tmp_path):
