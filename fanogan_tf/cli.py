@@ -23,6 +23,7 @@ COMMANDS = {
     "train": training.TRAIN,
     "score": scoring.SCORE,
     "evaluate": scoring.EVALUATE,
+    "compare": scoring.COMPARE,
     "reproduce": training.REPRODUCE,
     "visual_turing": scoring.VISUAL_TURING,
     "export": serving.EXPORT,

@@ -125,15 +125,24 @@ def load(options: Options, cache_dir: Path) -> Splits:
     return dataclasses.replace(
         splits,
         validation=_at_most(options.validation_images, splits.validation, options.split_seed),
-        test=_at_most(options.test_images, splits.test, options.split_seed),
+        test=_at_most(options.test_images, splits.test, options.split_seed, options.half_normal),
     )
 
 
-def _at_most(most: int, images: ImageSet, seed: int) -> ImageSet:
-    """`most` of the images at random, in their order; all where `most` is 0 or there are no more."""
+def _at_most(most: int, images: ImageSet, seed: int, half_normal: bool = False) -> ImageSet:
+    """`most` of the images at random, in their order; all where `most` is 0 or there are no more.
+
+    half_normal: of each kind, normal and not, a half; where there are fewer of one kind, more of the other.
+    """
     if not 0 < most < len(images):
         return images
-    return images.take(np.sort(np.random.default_rng([seed, Stream.AT_MOST]).permutation(len(images))[:most]))
+    order = np.random.default_rng([seed, Stream.AT_MOST]).permutation(len(images))
+    if half_normal:
+        # In turns one of each kind, as long as there are both.
+        normal = images.labels[order] == 0
+        turn = np.where(normal, np.cumsum(normal), np.cumsum(~normal))
+        order = order[np.argsort(turn, kind="stable")]
+    return images.take(np.sort(order[:most]))
 
 
 def describe(options: Options) -> str:

@@ -82,6 +82,9 @@ class Options:
         "folder below train_normal, ...), name:PATTERN (what its parentheses match in the file's name) or csv:FILE:COLUMN.",
     )
     test_images: int = _option("images", 0, "At most this many test images, drawn by --split_seed; 0: all.", least=0)
+    half_normal: bool = _option(
+        "images", False, "Make half of --test_images normal, as far as there are so many, instead of drawing them from all."
+    )
     validation_images: int = _option(
         "images", 0, "At most this many held-out images calibrate, drawn by --split_seed; 0: all.", least=0
     )

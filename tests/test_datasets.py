@@ -143,6 +143,16 @@ def test_at_most_so_many_images_drawn_by_the_split_seed(tmp_path):
     assert load(test_images=100_000).test.names.tolist() == everything.test.names.tolist()
 
 
+def test_half_of_them_normal(tmp_path):
+    def labels(**few):
+        return datasets.load(Options(dataset="digits", normal_class="0", half_normal=True, **few), tmp_path).test.labels
+
+    normal = int((labels() == 0).sum())
+    for most in (40, 41, 2 * normal, 2 * normal + 60):
+        of_normals = int((labels(test_images=most) == 0).sum())
+        assert len(labels(test_images=most)) == most and of_normals in {min(normal, most // 2), min(normal, -(-most // 2))}
+
+
 def test_one_class_anomalous_and_nine_normal(tmp_path):
     splits = datasets.load(Options(dataset="digits", normal_class="0", anomalous_class="3"), tmp_path)
     assert set(splits.train.class_names) == set("012456789") and set(splits.train.labels) == {0}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 import fanogan_tf
 from fanogan_tf import pipeline
@@ -92,3 +93,33 @@ def test_groups_are_measured_only_for_the_report_or_for_maps(run, tmp_path, monk
         pipeline.score(run, OPTIONS, [], output, maps)
     assert Groups.outputs == ["maps.csv", "scores.csv"]
     assert run.measured.is_dir()
+
+
+def scored(path, options):
+    run = RunDirectory(path)
+    pipeline.train(run, options, "all", False)
+    pipeline.score(run, options, [], run.scores)
+    return run
+
+
+def test_two_runs_are_compared_on_the_images_that_both_scored(tmp_path):
+    """One of them has scored a hundred, half of them normal."""
+    one = scored(tmp_path / "one", OPTIONS)
+    two = scored(tmp_path / "two", dataclasses.replace(OPTIONS, method="ocsvm", test_images=100, half_normal=True))
+    lines = pipeline.compare(one, two).splitlines()
+    tables = [score_table.read(run.scores) for run in (one, two)]
+    rows = [tables[0].image.tolist().index(name) for name in tables[1].image]
+    normal, anomalous = (int((tables[1].label == label).sum()) for label in (0, 1))
+    assert normal == anomalous == 50
+    areas = [roc_auc_score(tables[1].label, scores) for scores in (tables[0].score[rows], tables[1].score)]
+    assert lines[0] == f"AUROC {areas[0]:.4f} {one.path}, {areas[1]:.4f} {two.path}"
+    assert lines[1].startswith(f"difference {areas[0] - areas[1]:+.4f}, ")
+    assert lines[1].endswith("on 50 normal and 50 anomalous images")
+    assert pipeline.compare(one, one).splitlines()[1].startswith("difference +0.0000")
+
+
+def test_runs_that_cannot_be_compared(tmp_path):
+    one = scored(tmp_path / "one", OPTIONS)
+    two = scored(tmp_path / "two", dataclasses.replace(OPTIONS, normal_class="7"))
+    with pytest.raises(UserError, match=r"labelled otherwise in .*two; compare runs with one --normal_class"):
+        pipeline.compare(one, two)

@@ -1,4 +1,4 @@
-"""The commands that score and look: score, evaluate, visual_turing, score_archive."""
+"""The commands that score and look: score, evaluate, compare, visual_turing, score_archive."""
 
 import logging
 from pathlib import Path
@@ -79,6 +79,26 @@ def _evaluate_flags() -> None:
     )
 
 
+def compare(options: Options, given: frozenset[str]) -> None:
+    """Compares two scored runs on the images that both scored, by a paired test.
+
+    fanogan compare --run_dir=runs/fanogan --other_run=runs/pca
+    """
+    values = flags.FLAGS
+    runs = [RunDirectory(values.run_dir), RunDirectory(values.other_run)]
+    for flag, run in zip(("run_dir", "other_run"), runs, strict=True):
+        if not values[flag].value or not run.scores.is_file():
+            raise UserError(f"--{flag}={values[flag].value}: no scored run there; run fanogan score first")
+    with starting():
+        from fanogan_tf import pipeline
+    print(pipeline.compare(*runs))
+
+
+def _compare_flags() -> None:
+    flags.DEFINE_string("run_dir", "", "The trained and scored run.")
+    flags.DEFINE_string("other_run", "", "The one to compare it with, of another method or seed, on the same test images.")
+
+
 def visual_turing(options: Options, given: frozenset[str]) -> None:
     """Mixes real and generated images on a sheet for an expert to tell apart.
 
@@ -130,5 +150,6 @@ def _score_archive_flags() -> None:
 
 SCORE = Command(score, _score_flags, scopes=("scoring", "running"), rest="images")
 EVALUATE = Command(evaluate, _evaluate_flags, scopes=())
+COMPARE = Command(compare, _compare_flags, scopes=())
 VISUAL_TURING = Command(visual_turing, _visual_turing_flags, scopes=())
 SCORE_ARCHIVE = Command(score_archive, _score_archive_flags, scopes=("scoring", "running"), rest="images", foreign="beam")

@@ -96,7 +96,7 @@ def methods(outcomes: list[Outcome]) -> Table:
     notes = [_YOUDEN, _ORIENTATION, "Training: wall-clock time of all phases, a shared GAN counted in full for each method."]
     if shared is not None:
         columns.append(Column("shared_auroc", f"AUC, the {len(shared)} images that all scored"))
-        notes.append(f"Methods that search z for each image scored {len(shared)} of the test images, drawn at random.")
+        notes.append(f"Methods that search z for each image scored {len(shared)} of the test images, half of them normal.")
     if any(outcome.robust is not None for outcome in outcomes):
         columns.append(Column("robust_auroc", "AUC, robust score"))
         notes.append("Robust score: one combination of terms for all methods with a critic, the product's default.")

@@ -97,15 +97,15 @@ def options_of(variant: Variant, options: Options, seed: int, searched_images: i
       variant: the detector to train.
       options: of the comparison.
       seed: of the run.
-      searched_images: at most this many test images, and a quarter as many held-out ones, where z is searched for each image;
-        0: all.
+      searched_images: at most this many test images, half of them normal, and a quarter as many held-out ones, where z is
+        searched for each image; 0: all.
     """
     settings = {**variant.settings, "seed": seed}
     if variant.updates:
         all_updates = options.iterations * (options.n_critic + 1) + options.encoder_iterations
         settings["iterations"] = max(1, round(all_updates / variant.updates(options)))
     if variant.searches and searched_images:
-        settings |= {"test_images": searched_images, "validation_images": max(2, searched_images // 4)}
+        settings |= {"test_images": searched_images, "half_normal": True, "validation_images": max(2, searched_images // 4)}
     return dataclasses.replace(options, **settings)
 
 

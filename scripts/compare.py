@@ -1,0 +1,5 @@
+"""The same as `fanogan compare`."""
+
+from fanogan_tf.cli import main
+
+main("compare")
