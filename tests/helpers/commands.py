@@ -1,9 +1,14 @@
 """Commands as a user starts them."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
+
+from fanogan_tf import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,9 +33,37 @@ def start(command: str, *arguments: object) -> subprocess.Popen:
 
 
 def run(command: str, *arguments: object) -> subprocess.CompletedProcess:
-    process = start(command, *arguments)
-    output, errors = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+    """What `start` does to its end, without importing TensorFlow once more: forked from a process that has done so."""
+    with tempfile.TemporaryDirectory() as folder:
+        streams = [Path(folder) / "stdout", Path(folder) / "stderr"]
+        process = FORKS.Process(target=_command, args=(dict(os.environ), streams, command, *map(str, arguments)))
+        process.start()
+        process.join(timeout=300)
+        if process.exitcode is None:
+            process.kill()
+            raise AssertionError(f"fanogan {command} has not ended; it said {streams[1].read_text()}")
+        return subprocess.CompletedProcess(command, process.exitcode, *(path.read_text() for path in streams))
+
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.helpers.imported"])
+
+
+def _command(environment: dict[str, str], streams: list[Path], command: str, *arguments: str) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    for number, path in enumerate(streams, start=1):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+    sys.argv = ["fanogan"]
+    try:
+        cli.main(command, *arguments)
+    finally:
+        # What an interpreter does first at its end, and a forked process does not: there joblib's workers are told to end.
+        threading._shutdown()
 
 
 def succeed(command: str, *arguments: object) -> str:
