@@ -45,7 +45,7 @@ def _score_flags() -> None:
     )
     flags.DEFINE_multi_string("images", [], "Files and folders to score, as many as you like. Without it, the test split.")
     flags.DEFINE_string("output", "", "The CSV to write. Without it, scores.csv in the run, or images.csv there with --images.")
-    flags.DEFINE_string("maps", "", "Folder for pixel maps, two PNGs per image.")
+    flags.DEFINE_string("maps", "", "Folder for pixel maps, PNGs beside each other for each image.")
 
 
 def _check_without_run(values: flags.FlagValues) -> None:

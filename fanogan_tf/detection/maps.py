@@ -10,21 +10,30 @@ from fanogan_tf.data.pixels import to_grey
 
 # The strongest a residual can be: images are in [-1, 1].
 _LARGEST = 2.0
+# Of the maps of the critic's view, which have no bound: grey levels of 16 bits for 1, so that 64 and more are white.
+PER_UNIT = 1024
+_OF_THE_CRITIC = {"block_map": "blocks", "normality_map": "normality"}
 
 
 def save_maps(folder: Path, batch: dict, measured: dict) -> None:
-    """Writes two PNGs per image of a scored batch.
+    """Writes PNGs for each image of a scored batch.
 
     `NAME.residual.png`: 16-bit grey, |x - G(E(x))| / 2 * 65535, the same scale for every image, for further computing.
     `NAME.overlay.png`: the image in grey with the residual in red, for looking at.
+    `NAME.blocks.png`, `NAME.normality.png`: `block_map` and `normality_map` of `terms.with_terms`, where the method has them;
+    16-bit grey, 1,024 levels for 1.
 
     Maps lie in `folder` as the images lie in theirs.
     """
-    for name, image, residual in zip(batch["name"], batch["image"], measured["residual"], strict=True):
+    for i, (name, image, residual) in enumerate(zip(batch["name"], batch["image"], measured["residual"], strict=True)):
         path = folder / inside(str(name))
         share = np.clip(residual[..., 0] / _LARGEST, 0.0, 1.0)
         _save(path.with_name(f"{path.name}.residual.png"), np.round(share * 65535).astype(np.uint16))
         _save(path.with_name(f"{path.name}.overlay.png"), overlay(image, share))
+        for key, ending in _OF_THE_CRITIC.items():
+            if key in measured:
+                levels = np.clip(np.round(measured[key][i, ..., 0] * PER_UNIT), 0, 65535).astype(np.uint16)
+                _save(path.with_name(f"{path.name}.{ending}.png"), levels)
 
 
 def overlay(image: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -15,6 +15,17 @@ def test_residual_is_exact(tmp_path):
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["a.png.overlay.png", "a.png.residual.png"]
 
 
+def test_maps_of_the_critics_view(tmp_path):
+    """1,024 levels for 1; what is beyond 64 is white."""
+    maps = {"block_map": np.array([[0.0, 1.0, 2.5]]), "normality_map": np.array([[0.001, 63.99, 70.0]])}
+    measured = {name: values[None, ..., None].astype(np.float32) for name, values in maps.items()}
+    batch = {"name": np.array(["a"]), "image": np.zeros((1, 1, 3, 1))}
+    save_maps(tmp_path, batch, measured | {"residual": np.zeros((1, 1, 3, 1))})
+    expected = {"blocks": [[0, 1024, 2560]], "normality": [[1, 65526, 65535]]}
+    for ending, levels in expected.items():
+        np.testing.assert_array_equal(np.array(Image.open(tmp_path / f"a.{ending}.png")), levels)
+
+
 def test_overlay_colours():
     image = np.array([[-1.0, 0.0, 1.0, 1.0, -1.0]])[..., None]
     share = np.array([[0.0, 0.0, 0.25, 0.5, 0.9]])
