@@ -85,9 +85,18 @@ def _check(path: Path, content: bytearray) -> None:
         raise not_a_raster(path, _OTHER_PATTERNS[pattern])
     if not scans or not width or not height or scan_header < _SCAN_HEADER_BYTES:
         raise unreadable(path, f"its header gives {scans} B-scans of {height}x{width} pixels")
-    wanted = _HEADER_BYTES + slo_width * slo_height + scans * (scan_header + 4 * width * height)
-    if len(content) < wanted:
-        raise unreadable(path, f"truncated: {len(content)} bytes, but its header gives {wanted}")
+    # Each B-scan's own header says how long it is; files that HEYEX did not write may have another length in the file's header.
+    end = _HEADER_BYTES + slo_width * slo_height
+    for scan in range(scans):
+        if len(content) >= end + _SCAN_HEADER_BYTES:
+            (own,) = struct.unpack_from("<I", content, end + 12)
+            if own < _SCAN_HEADER_BYTES:
+                raise unreadable(path, f"damaged: the header of B-scan {scan} gives itself {own} bytes")
+            end += own + 4 * width * height
+        else:
+            end += _SCAN_HEADER_BYTES
+        if len(content) < end:
+            raise unreadable(path, f"truncated: {len(content)} bytes, but B-scan {scan} of {scans} reaches to {end}")
 
 
 def _layer(segmentations: np.ndarray, index: int, width: int) -> np.ndarray:

@@ -102,12 +102,24 @@ def test_patient_data_cannot_stop_the_reading(tmp_path):
     np.testing.assert_array_equal(read_volume(path, "x").data, DATA)
 
 
+def test_the_length_of_a_header_is_each_b_scans_own(tmp_path):
+    """Eyepy's own files say 61,440 bytes in the file's header, whatever their B-scans' are."""
+    path = write_vol(tmp_path / "a.vol", raw_values(DATA))
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, 100, 61440)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_volume(path, "x").data, DATA)
+    struct.pack_into("<I", content, 2048 + 20 + 12, 12)
+    path.write_bytes(content)
+    refused(path, "damaged: the header of B-scan 0 gives itself 12 bytes")
+
+
 def test_a_header_of_nonsense(tmp_path):
     path = write_vol(tmp_path / "a.vol", raw_values(DATA))
     content = bytearray(path.read_bytes())
     struct.pack_into("<I", content, 16, 2**31)
     path.write_bytes(content)
-    refused(path, "truncated: .* but its header gives")
+    refused(path, "truncated: .* but B-scan 3 of")
     struct.pack_into("<I", content, 16, 0)
     path.write_bytes(content)
     refused(path, "0 B-scans")
