@@ -77,6 +77,16 @@ class Normality:
         """All of it, by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
+    def few(self) -> str:
+        """What is less than it could be because normals are few, in one sentence; "" where they are enough."""
+        count, most = len(self.components), min(COMPONENTS, len(self.mean) - 1)
+        if count >= most:
+            return ""
+        return (
+            f"few training images: their looks are described by {count} of the {len(self.mean):,} directions of the critic's "
+            f"features, all others by one shared variance; with {most * LEAST_IMAGES:,} or more images it would be {most}"
+        )
+
     def terms(self, hidden: Hidden) -> dict[str, tf.Tensor]:
         """How far images lie from normal ones; each (B,), at least 0.
 

@@ -135,6 +135,8 @@ def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options
         for number, detector in enumerate(detectors)
     ]
     detector, whole = detectors[0], found[0]
+    if detector.normality is not None and (few := detector.normality.few()):
+        print(f"note: {few}", flush=True)
     if len(detectors) > 1:
         held_out_means, whole = joined(found)
         detector = MembersDetector(detectors, held_out_means)

@@ -132,7 +132,7 @@ def test_score_any_files_with_maps(trained, tmp_path):
     assert [row["image"].rsplit("/", 1)[-1] for row in rows] == ["a.png", "b.png", "c.jpg"]
     assert all(row["label"] == "" and 0 <= float(row["probability"]) <= 1 for row in rows)
     maps = list((tmp_path / "maps").rglob("*.png"))
-    assert len(maps) == 6 and all(Image.open(path).size == (8, 8) for path in maps)
+    assert len(maps) == 12 and all(Image.open(path).size == (8, 8) for path in maps)
 
 
 def test_scored_in_bfloat16_what_was_trained_in_float32(trained, tmp_path):

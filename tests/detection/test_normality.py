@@ -129,3 +129,9 @@ def test_halves():
         np.testing.assert_array_equal(found.features, expected.features)
         for a, b in zip(found.maps, expected.maps, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_few_images_are_told_of():
+    assert fitted(count=600)[0].few() == ""
+    said = fitted(count=100)[0].few()
+    assert "described by 25 of the 96 directions" in said and "with 256 or more images it would be 64" in said
