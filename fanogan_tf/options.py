@@ -45,7 +45,7 @@ class Options:
         "detector",
         "fanogan",
         "How anomalies are detected.",
-        choices=["fanogan", "iterative", "critic", "anogan", "ae", "adv_ae", "ali", "ganomaly", "pca", "ocsvm"],
+        choices=["fanogan", "iterative", "critic", "anogan", "ae", "adv_ae", "ali", "ganomaly", "roi_ganomaly", "pca", "ocsvm"],
         first=True,
     )
 
@@ -284,7 +284,24 @@ class Options:
         least=0.0,
     )
     ganomaly_contextual: float = _option(
-        "training", 50.0, "ganomaly: weight of the mean absolute difference of the pixels.", least=0.0
+        "training",
+        50.0,
+        "ganomaly: weight of the mean absolute difference of the pixels; roi_ganomaly: of what --consistency asks for.",
+        least=0.0,
+    )
+    consistency: str = _option(
+        "training",
+        "sure",
+        "roi_ganomaly: how far restored organs are from the films': an unbiased estimate of the distance from films without "
+        "noise, Gaussian or also of photons (Poisson), or the square distance from the films as they are.",
+        choices=["sure", "poisson_gauss", "l2"],
+    )
+    noise_sigma: float = _option(
+        "training",
+        0.0,
+        "roi_ganomaly: standard deviation of the films' Gaussian noise, in grey levels of which there are 2 from black to white; "
+        "0: estimated from held-out films.",
+        least=0.0,
     )
     ganomaly_encoding: float = _option(
         "training", 1.0, "ganomaly: weight of the mean square difference of the encodings.", least=0.0

@@ -67,6 +67,13 @@ class PairDraw(enum.IntEnum):
     CODE = 1
 
 
+class RiskDraw(enum.IntEnum):
+    """What a step draws to see how restored images follow what goes in. Numbers below 1,000 are a new discriminator's."""
+
+    PROBE = 1001
+    SKEWED = 1002
+
+
 class SearchDraw(enum.IntEnum):
     """What the latent search draws: the first index of `latent.key`."""
 

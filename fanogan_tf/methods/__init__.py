@@ -20,6 +20,7 @@ from fanogan_tf.methods.ganomaly import GanomalyMethod
 from fanogan_tf.methods.iterative import Iterative
 from fanogan_tf.methods.ocsvm import Ocsvm
 from fanogan_tf.methods.pca import Pca
+from fanogan_tf.methods.roi_ganomaly import RoiGanomalyMethod
 from fanogan_tf.options import Options
 
 METHODS: dict[str, Method] = {
@@ -31,6 +32,7 @@ METHODS: dict[str, Method] = {
     "adv_ae": AdversarialAutoencoder(),
     "ali": BidirectionalGan(),
     "ganomaly": GanomalyMethod(),
+    "roi_ganomaly": RoiGanomalyMethod(),
     "pca": Pca(),
     "ocsvm": Ocsvm(),
 }

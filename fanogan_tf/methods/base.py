@@ -89,11 +89,20 @@ def network_name(options: Options) -> str:
 
 
 def training_batches(
-    images: ImageSet, batch_size: int, options: Options, start: int, of_encoder: bool = False
+    images: ImageSet,
+    batch_size: int,
+    options: Options,
+    start: int,
+    of_encoder: bool = False,
+    inputs: Sequence[str] = ("image",),
 ) -> tf.data.Dataset:
     """See `ImageSet.training_batches`: as the networks see them, in the order of a phase, from batch `start` on."""
-    batches = images.training_batches(batch_size, image_order(options.seed, of_encoder), start, options.random_flip)
-    return batches.map(lambda batch: standardised(batch, options.standardise)) if options.standardise != "none" else batches
+    batches = images.training_batches(batch_size, image_order(options.seed, of_encoder), start, options.random_flip, inputs)
+    if options.standardise == "none":
+        return batches
+    if "region" in inputs:
+        return batches.map(lambda batch: batch | {"image": standardised(batch["image"], options.standardise)})
+    return batches.map(lambda batch: standardised(batch, options.standardise))
 
 
 def shown(splits: Splits, spec: NetworkSpec) -> np.ndarray:

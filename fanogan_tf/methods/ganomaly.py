@@ -179,7 +179,8 @@ LEAST_DISCRIMINATOR_LOSS = 1e-5
 class Ganomaly(keras.Model):
     """One train step = one update of the three restoring networks and one of the discriminator.
 
-    Both from the networks as they were before it. `fit` on batches (B, H, W, 1) in [-1, 1].
+    Both from the networks as they were before it. `fit` on batches (B, H, W, 1) in [-1, 1]. A subclass may restore something else
+    than what goes in: `parted`, `contextual`.
     """
 
     def __init__(
@@ -228,16 +229,29 @@ class Ganomaly(keras.Model):
         latent = self.first_encoder(images, training=False)
         return latent, self.second_encoder(self.decoder(latent, training=False), training=False)
 
-    def train_step(self, images):
+    def parted(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
+        """Parts a batch in what goes in and what is to come out, (B, H, W, 1) each."""
+        return batch, batch
+
+    def contextual(self, batch, restored: tf.Tensor) -> tf.Tensor:
+        """Measures how far what comes out, (B, H, W, 1), is from what should: a scalar."""
+        return contextual_loss(batch, restored)
+
+    def restore(self, images: tf.Tensor) -> tf.Tensor:
+        """Restores in training: the same shape."""
+        return self.decoder(self.first_encoder(images, training=True), training=True)
+
+    def train_step(self, batch):
+        images, target = self.parted(batch)
         with tf.GradientTape() as restoring_tape, tf.GradientTape() as discriminator_tape:
             latent = self.first_encoder(images, training=True)
             restored = self.decoder(latent, training=True)
             # Each kind by itself: batch normalisation over both would tell the discriminator which is which.
-            real_logits, features = self.discriminator(images, training=True)
+            real_logits, features = self.discriminator(target, training=True)
             restored_logits, restored_features = self.discriminator(restored, training=True)
             terms = {
                 "adversarial": adversarial_loss(features, restored_features),
-                "contextual": contextual_loss(images, restored),
+                "contextual": self.contextual(batch, restored),
                 "encoding": encoding_loss(latent, self.second_encoder(restored, training=True)),
             }
             loss_g = tf.add_n([self.term_weights[name] * term for name, term in terms.items()])
@@ -326,12 +340,13 @@ class GanomalyMethod(JointMethod):
 
     PHASES = ("ganomaly",)
     DETECTORS = (GanomalyDetector,)
-    OPTIONS = ("dim", "latent_dim", *UPDATES, "ganomaly_adversarial", "ganomaly_contextual", "ganomaly_encoding")
+    OPTIONS: tuple[str, ...] = ("dim", "latent_dim", *UPDATES, "ganomaly_adversarial", "ganomaly_contextual", "ganomaly_encoding")
 
     def training(self, spec: NetworkSpec, options: Options) -> Ganomaly:
         """See `JointMethod.training`."""
         keras.utils.set_random_seed(options.seed)
-        training = Ganomaly(
+        training = self.made(
+            options,
             first_encoder(spec),
             decoder(spec),
             second_encoder(spec),
@@ -342,6 +357,11 @@ class GanomalyMethod(JointMethod):
         training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
         return training
 
+    def made(self, options: Options, *networks: keras.Model, **settings) -> Ganomaly:
+        """Makes the training of these networks, not yet compiled."""
+        return Ganomaly(*networks, **settings)
+
     def detector(self, training: Ganomaly, spec: NetworkSpec, options: Options) -> Detector:
         """See `JointMethod.detector`."""
-        return GanomalyDetector(spec, **{name: training.networks[name] for name in GanomalyDetector.NETWORKS})
+        (kind,) = self.DETECTORS
+        return kind(spec, **{name: training.networks[name] for name in kind.NETWORKS})

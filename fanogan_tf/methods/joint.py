@@ -16,7 +16,13 @@ from fanogan_tf.training.monitoring import Sheet
 
 
 class JointMethod(Method):
-    """A method that trains all its networks in its only phase."""
+    """A method that trains all its networks in its only phase.
+
+    Attributes:
+      TRAINED_ON: what it takes of each training image: `image`, and perhaps `region`.
+    """
+
+    TRAINED_ON: tuple[str, ...] = ("image",)
 
     def check(self, run: RunDirectory, options: Options, splits: Splits, phases: tuple[str, ...], overwrite: bool) -> None:
         """See `Method.check`.
@@ -30,6 +36,7 @@ class JointMethod(Method):
         """See `Method.train`."""
         spec = self.spec(options, splits.train.image_shape)
         training = self.training(spec, options)
+        self.look_at(training, splits, options)
         self._train(training, spec, run, options, splits)
         calibrate_and_save([self.detector(training, spec, options)], run, options, splits)
 
@@ -45,6 +52,9 @@ class JointMethod(Method):
     def training(self, spec: NetworkSpec, options: Options) -> keras.Model:
         """The training, compiled, with the first weights of `options.seed`; has `encoder`, `generator` and `networks`."""
         raise NotImplementedError
+
+    def look_at(self, training: keras.Model, splits: Splits, options: Options) -> None:
+        """Gives the training what it has to know of the images before its first step; most need nothing."""
 
     def detector(self, training: keras.Model, spec: NetworkSpec, options: Options) -> Detector:
         """Makes the detector, not yet calibrated, of a finished training."""
@@ -65,7 +75,7 @@ class JointMethod(Method):
         images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
         run_phase(
             training,
-            lambda start: training_batches(splits.train, turns * options.batch_size, options, start),
+            lambda start: training_batches(splits.train, turns * options.batch_size, options, start, inputs=self.TRAINED_ON),
             Schedule.of(options, options.iterations),
             name=phase,
             folder=run.phase(phase),

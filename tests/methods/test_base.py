@@ -25,7 +25,7 @@ OF_THE_CALIBRATION = {"score", "nearest_normals"}
 CASES = [{"method": method} for method in METHODS]
 CASES += [{"method": "fanogan", "network": "dcgan"}, {"method": "iterative", "mapping_start": "encoder"}]
 CASES += [{"method": "anogan", "anogan_variant": variant} for variant in ("gan_r", "p_d")]
-CASES += [{"method": "anogan", "network": "resnet"}]
+CASES += [{"method": "anogan", "network": "resnet"}, {"method": "roi_ganomaly", "consistency": "l2"}]
 
 
 read: set[str] = set()
@@ -44,7 +44,7 @@ class Watched(Options):
 def image_set(count):
     names = np.array([str(i) for i in range(count)])
     pixels = np.random.default_rng(count).integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
-    return ImageSet(pixels, np.zeros(count, np.int64), names, names)
+    return ImageSet(pixels, np.zeros(count, np.int64), names, names, regions=np.ones(pixels.shape, bool))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_networks():
     assert {method for method in METHODS if "bound" in shown[method]} == {"fanogan", "ae", "adv_ae"}
     assert "bound" in settings(Options(method="iterative", mapping_start="encoder"))
     networks = {method: shown[method].get("network") for method in rest}
-    assert networks == dict.fromkeys(rest, "resnet") | {"anogan": "dcgan", "ganomaly": None}
+    assert networks == dict.fromkeys(rest, "resnet") | {"anogan": "dcgan", "ganomaly": None, "roi_ganomaly": None}
 
 
 def test_no_setting_is_of_no_method():

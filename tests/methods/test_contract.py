@@ -32,7 +32,7 @@ TINY = Options(
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    return patients(tmp_path_factory.mktemp("images"), masks=True)
+    return patients(tmp_path_factory.mktemp("images"), masks=True, regions=True)
 
 
 @pytest.fixture(params=[*METHODS, "mean_image"])
