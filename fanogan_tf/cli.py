@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import flags
 
 import fanogan_tf
-from fanogan_tf import options as options_module
+from fanogan_tf import option_flags
 from fanogan_tf.commands import help as command_help
 from fanogan_tf.commands import scoring, serving, training
 from fanogan_tf.commands.command import Command
@@ -52,7 +52,7 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
     before = set(values)
     command.define_flags()
     own = [flag for flag in values if flag not in before]
-    options_module.define_flags()
+    option_flags.define_flags()
     if {"-h", "--help"}.intersection(arguments):
         _show(command_help.of_command(command, own))
         return
@@ -66,7 +66,7 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
             raise UserError(f"unexpected argument {remaining[0]!r}; every setting is a --flag=value")
         if remaining:
             _extend(command.rest, remaining)
-        command.main(*options_module.from_flags())
+        command.main(*option_flags.from_flags())
     except flags.Error as error:
         _fail(" ".join(str(error).split()))
     except (UserError, OSError) as error:

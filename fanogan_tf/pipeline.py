@@ -131,7 +131,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
 def score_exported(
     folder: Path, options: Options, given: frozenset[str], images: list[Path], output: Path, maps: str = ""
 ) -> int:
-    """`score` of files and folders by the SavedModel in `folder`; there is no run. `given`: see `options.from_flags`.
+    """`score` of files and folders by the SavedModel in `folder`; there is no run. `given`: see `option_flags.from_flags`.
 
     Raises:
       UserError: it is no model of ours; or it was exported with another value of a given option.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fanogan_tf import files
+from fanogan_tf import files, option_flags
 from fanogan_tf import options as options_module
 from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
@@ -87,7 +87,7 @@ class RunDirectory:
         """The options for a new run, or for going on with the one that is here. Changes nothing yet.
 
         Args:
-          options, given: see `options.from_flags`. Settings that were not given are those of the run that is here.
+          options, given: see `option_flags.from_flags`. Settings that were not given are those of the run that is here.
           overwrite: the run that is here does not count.
           calibrates: what follows ends with a calibration, so that the threshold's settings may change.
 
@@ -118,7 +118,7 @@ class RunDirectory:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         self.check_data(splits)
         with files.whole_file(self.flags) as temporary:
-            temporary.write_text(options_module.to_text(options), encoding="utf-8")
+            temporary.write_text(option_flags.to_text(options), encoding="utf-8")
         with files.whole_file(self.data) as temporary:
             temporary.write_text(json.dumps(_fingerprints(splits), indent=1), encoding="utf-8")
 
@@ -135,7 +135,7 @@ class RunDirectory:
         """
         if not self.flags.is_file():
             return Options()
-        return options_module.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
+        return option_flags.from_text(self.flags.read_text(encoding="utf-8"), str(self.flags))
 
     def options(self, given_options: Options, given: frozenset[str]) -> Options:
         """The options of a finished run, for scoring or evaluating it.

@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from fanogan_tf import option_flags
 from fanogan_tf import options as options_module
 from fanogan_tf.errors import UserError
-from fanogan_tf.options import Options, from_flags, from_text, to_text
+from fanogan_tf.option_flags import from_flags, from_text, to_text
+from fanogan_tf.options import Options
 
 FIELDS = dataclasses.fields(Options)
 OTHER = {str: "a b=c, 'd' #e", int: 9, float: 0.3, bool: True}
@@ -14,7 +16,7 @@ OTHER = {str: "a b=c, 'd' #e", int: 9, float: 0.3, bool: True}
 
 def parsed(*arguments):
     values = flags.FlagValues()
-    options_module.define_flags(values)
+    option_flags.define_flags(values)
     values(["program", *arguments])
     return from_flags(values)
 
@@ -51,13 +53,13 @@ def test_every_default_is_possible(field):
 
 def test_flags_are_the_fields():
     values = flags.FlagValues()
-    options_module.define_flags(values)
+    option_flags.define_flags(values)
     own = {name for name in values if name not in flags.FlagValues()}
     assert own - {"help", "helpfull", "helpshort", "helpxml", "flagfile", "undefok"} == {field.name for field in FIELDS}
     for field in FIELDS:
         assert field.metadata["help"] in values[field.name].help
     with pytest.raises(flags.DuplicateFlagError):
-        options_module.define_flags(values)
+        option_flags.define_flags(values)
 
 
 @pytest.mark.parametrize("field", [f for f in FIELDS if f.metadata["choices"]], ids=lambda field: field.name)

@@ -85,7 +85,7 @@ def score_archive(
       images: files and folders.
       output: the new folder.
       file_format: csv or parquet.
-      options, given: see `options.from_flags`.
+      options, given: see `option_flags.from_flags`.
       beam_flags: of Beam's runner.
 
     Raises:
