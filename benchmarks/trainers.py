@@ -10,7 +10,8 @@ from fanogan_tf.data.pixels import parse_image_size
 from fanogan_tf.methods import base, fanogan
 from fanogan_tf.methods.gan_phase import gan_training
 from fanogan_tf.networks.spec import NetworkSpec
-from fanogan_tf.options import Options, from_text
+from fanogan_tf.option_flags import from_text
+from fanogan_tf.options import Options
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.gan import WganGp
 

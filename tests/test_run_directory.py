@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from fanogan_tf import options as options_module
+from fanogan_tf import option_flags
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
@@ -36,7 +36,7 @@ def begin(run, overwrite=False, splits=SPLITS, **given):
 
 
 def kept(run):
-    return options_module.from_text(run.flags.read_text(), "flags.txt")
+    return option_flags.from_text(run.flags.read_text(), "flags.txt")
 
 
 def test_begin(run):
