@@ -22,6 +22,7 @@ class Variant:
       updates: options -> number of networks that one of its iterations updates; None for f-AnoGAN's own phases, and for methods
         fitted in one go.
       searches: whether it searches z for each image, which takes hundreds of times as long.
+      regions: whether it is trained on regions of the organ, which not all data have; only run where it is named.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Variant:
     gan: str = ""
     updates: Callable[[Options], int] | None = None
     searches: bool = False
+    regions: bool = False
 
 
 def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
@@ -37,6 +39,11 @@ def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
     by_image = {} if encoder_loss == "izi_f" else {"kappa": 0.0}
     settings = {"method": "fanogan", "encoder_loss": encoder_loss, "bound": bound, **by_image}
     return Variant(name, title, settings, gan="" if name == "fanogan" else "fanogan")
+
+
+def _roi(name: str, title: str, consistency: str) -> Variant:
+    settings = {"method": "roi_ganomaly", "consistency": consistency}
+    return Variant(name, title, settings, updates=lambda options: 4, regions=True)
 
 
 def _two(options: Options) -> int:
@@ -59,6 +66,9 @@ _ALL = (
     Variant("gan_r", "GAN_R", {"method": "anogan", "anogan_variant": "gan_r"}, gan="anogan", updates=_two, searches=True),
     Variant("p_d", "P_D", {"method": "anogan", "anogan_variant": "p_d"}, gan="anogan", updates=_two),
     Variant("ganomaly", "GANomaly", {"method": "ganomaly"}, updates=lambda options: 4),
+    _roi("roi_l2", "ROI + L2", "l2"),
+    _roi("roi_sure", "ROI + SURE", "sure"),
+    _roi("roi_pure", "ROI + PURE", "poisson_gauss"),
     Variant("pca", "PCA", {"method": "pca"}),
     Variant("ocsvm", "one-class SVM", {"method": "ocsvm"}),
 )
@@ -68,7 +78,7 @@ VARIANTS = {variant.name: variant for variant in _ALL}
 BASELINES = ("pca", "ocsvm")
 TABLE_1 = (
     *BASELINES,
-    *("ae", "adv_ae", "ali", "critic", "anogan", "gan_r", "p_d", "ganomaly", "iterative"),
+    *("ae", "adv_ae", "ali", "critic", "anogan", "gan_r", "p_d", "ganomaly", "roi_l2", "roi_sure", "roi_pure", "iterative"),
     "fanogan",
 )
 TABLE_2 = ("ziz", "izi", "fanogan")
@@ -76,7 +86,7 @@ TABLE_A1 = ("ziz_linear", "izi_linear", "fanogan_linear")
 
 
 def chosen(names: list[str]) -> list[Variant]:
-    """Picks the variants of these names, in the order of training; all for an empty list.
+    """Picks the variants of these names, in the order of training; all that need no regions for an empty list.
 
     Raises:
       UserError: no such variant.
@@ -84,7 +94,7 @@ def chosen(names: list[str]) -> list[Variant]:
     for name in names:
         if name not in VARIANTS:
             raise UserError(f"--methods={name}: no such method; choose from {', '.join(VARIANTS)}")
-    return [variant for variant in _ALL if variant.name in names or not names]
+    return [variant for variant in _ALL if variant.name in names or not (names or variant.regions)]
 
 
 def options_of(variant: Variant, options: Options, seed: int, searched_images: int) -> Options:
