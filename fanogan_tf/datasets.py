@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fanogan_tf.data import folder, one_class
+from fanogan_tf.data import chest, folder, one_class
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.data.image_stream import ImageStream
 from fanogan_tf.errors import UserError
@@ -88,6 +88,7 @@ DATASETS = {
     "mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["mnist"]),
     "fashion_mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["fashion_mnist"]),
     "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches", "group_by"), options=("data_path",)),
+    "chest_xray": Dataset(chest.load, _open_images, _folder_name, options=("data_path",)),
     "oct": Dataset(
         _load_volumes,
         _open_volumes,

@@ -47,13 +47,13 @@ class Options:
         "images",
         "digits",
         "Where the images come from.",
-        choices=["digits", "mnist", "fashion_mnist", "folder", "oct", "oct_phantom"],
+        choices=["digits", "mnist", "fashion_mnist", "folder", "chest_xray", "oct", "oct_phantom"],
         first=True,
     )
     data_path: str = _option(
         "images",
         "",
-        "mnist, fashion_mnist: a .npz file instead of the Keras download. folder, oct: the root folder.",
+        "mnist, fashion_mnist: a .npz file instead of the Keras download. folder, chest_xray, oct: the root folder.",
         path=True,
         first=True,
     )

@@ -11,6 +11,7 @@ from fanogan_tf.datasets import DATASETS, Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
+from tests.helpers.chest_films import montgomery
 from tests.helpers.image_folders import patients
 from tests.helpers.oct_files import raw_values, write_vol
 from tests.helpers.toy_dataset import STRIPES
@@ -44,6 +45,7 @@ IMAGES = {
     "mnist": arrays,
     "fashion_mnist": arrays,
     "folder": lambda folder: {"data_path": str(patients(folder, regions=True, masks=True)), "group_by": "folder:1"},
+    "chest_xray": lambda folder: {"data_path": str(montgomery(folder)), "image_size": "16"},
     "oct": volumes,
     "oct_phantom": lambda folder: {**PHANTOM, **OCT},
 }

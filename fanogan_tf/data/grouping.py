@@ -94,7 +94,7 @@ def _column(file: str, column: str, root: Path, rule: str) -> Callable[[str], st
     return group
 
 
-def hold_out_groups(groups: Sequence[str], fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def hold_out_groups(groups: Sequence[str], fraction: float, seed: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Parts items at random so that each group stays together, the same way for the same arguments.
 
     Returns:

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from fanogan_tf.data import folder
+from fanogan_tf.data import folder, image_files
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 from tests.helpers.image_folders import noise, save
@@ -203,7 +203,7 @@ def test_prepared_once(root, tmp_path, monkeypatch, capsys):
     first = load(root, tmp_path)
     assert "Preparing images" in capsys.readouterr().err
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "read_image", lambda path: pytest.fail("decoded again"))
+        patch.setattr(image_files, "read_image", lambda path: pytest.fail("decoded again"))
         again = load(root, tmp_path, skip_unreadable=True)
     np.testing.assert_array_equal(first.train.images, again.train.images)
     assert "Preparing" not in capsys.readouterr().err
@@ -239,7 +239,7 @@ def test_prepared_again_after_a_change(root, tmp_path, change):
 def test_moved_root_is_not_prepared_again(root, tmp_path, monkeypatch):
     load(root, tmp_path)
     os.rename(root, tmp_path / "elsewhere")
-    monkeypatch.setattr(folder, "read_image", lambda path: pytest.fail("decoded again"))
+    monkeypatch.setattr(image_files, "read_image", lambda path: pytest.fail("decoded again"))
     assert len(load(tmp_path / "elsewhere", tmp_path).train) == 9
 
 
