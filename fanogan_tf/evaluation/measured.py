@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -142,34 +143,45 @@ def load(folder: Path, scores: Path, saved: Path) -> Measured:
       saved: the folder of the detector that it must have been measured by.
 
     Raises:
-      UserError: it is not there, or belongs to another table or another detector.
+      UserError: it is not there, is damaged, or belongs to another table or another detector.
     """
     folder = Path(folder)
     if not (folder / _FIGURES).is_file():
         raise UserError(f"{folder}: nothing kept from the scoring; run fanogan score on this run again")
-    values = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
-    if values["scores"] != _sum(scores):
+    try:
+        values = json.loads((folder / _FIGURES).read_text(encoding="utf-8"))
+        with np.load(folder / _ARRAYS, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+        found, of_scores, of_settings = _joined(values, arrays), values["scores"], values["settings"]
+    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{folder}: damaged ({error}); run fanogan score on this run again") from error
+    if of_scores != _sum(scores):
         raise UserError(f"{scores}: not the table that was scored last; run fanogan score on this run again")
     # A detector that was calibrated again has another threshold than the calls in the table.
-    if values.get("settings") != _sum(saved / SETTINGS_FILE):
+    if of_settings != _sum(saved / SETTINGS_FILE):
         raise UserError(f"{folder}: of another detector than the run's; run fanogan score on this run again")
+    return found
+
+
+def _joined(values: dict, arrays: dict[str, np.ndarray]) -> Measured:
+    """The two files of `Measured.save` together."""
+    values = dict(values)
     kinds, names = values.pop("kinds"), values.pop("no_model", [])
     looked: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in kinds}
     walked: dict[str, np.ndarray] = {}
     pixel_roc, belongs, without = None, np.array([], str), {}
-    with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-        for key in arrays.files:
-            part, *rest = key.split("/")
-            if part == "looked":
-                looked[kinds[int(rest[0])]][rest[1]] = arrays[key]
-            elif part == "walked":
-                walked[rest[0]] = arrays[key]
-            elif part == "no_model":
-                without[names[int(rest[0])]] = arrays[key]
-            elif part == "belongs":
-                belongs = arrays[key]
-            else:
-                pixel_roc = arrays[key]
+    for key, array in arrays.items():
+        part, *rest = key.split("/")
+        if part == "looked":
+            looked[kinds[int(rest[0])]][rest[1]] = array
+        elif part == "walked":
+            walked[rest[0]] = array
+        elif part == "no_model":
+            without[names[int(rest[0])]] = array
+        elif part == "belongs":
+            belongs = array
+        else:
+            pixel_roc = array
     return Measured(**values, pixel_roc=pixel_roc, looked=looked, walked=walked, belongs=belongs, no_model=without)
 
 

@@ -151,7 +151,9 @@ def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options
         detector = MembersDetector(detectors, held_out_means)
     detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate)
     names = {"image_residual": "A_R", "feature_residual": "A_D"}
-    means = "".join(f"mean {short} {whole[name].mean():.4f}, " for name, short in names.items() if name in whole)
+    # Those of members are divided by their means.
+    shown = names if len(detectors) == 1 else {}
+    means = "".join(f"mean {short} {whole[name].mean():.4f}, " for name, short in shown.items() if name in whole)
     calibration = detector.calibrated()
     print(
         f"calibrated on {calibration.normals} held-out normal images: {means}threshold {calibration.threshold:.4f}"

@@ -64,3 +64,14 @@ def test_another_table_or_detector_or_none_is_refused(tmp_path):
     (tmp_path / "scores.csv").write_text("other scores")
     with pytest.raises(UserError, match=r"scores\.csv: not the table that was scored last; run fanogan score"):
         measured.load(tmp_path / "measured", tmp_path / "scores.csv", tmp_path)
+
+
+def test_damaged_is_said_in_one_line(tmp_path):
+    _, _, made = kept(tmp_path)
+    for name in ("measured.json", "arrays.npz"):
+        made.save(tmp_path / "measured")
+        file = tmp_path / "measured" / name
+        for content in (b"", file.read_bytes()[:100], b"{}"):
+            file.write_bytes(content)
+            with pytest.raises(UserError, match=r"measured: damaged \(.*\); run fanogan score on this run again"):
+                measured.load(tmp_path / "measured", tmp_path / "scores.csv", tmp_path)
