@@ -15,7 +15,7 @@ check: style
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test: style
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=20
 
 style: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check .

@@ -84,7 +84,12 @@ def _detector(calls=None, prior="normal"):
             calls.append(z)
         return np.zeros((len(z), 4, 4, 1), np.float32)
 
-    return types.SimpleNamespace(latent_dim=50, generate=generate, spec=types.SimpleNamespace(prior=prior))
+    return types.SimpleNamespace(
+        shown=lambda images: images,
+        latent_dim=50,
+        generate=generate,
+        spec=types.SimpleNamespace(shown=lambda images: images, prior=prior),
+    )
 
 
 def test_real_ones_are_drawn_once_and_codes_are_normal():

@@ -19,6 +19,7 @@ from fanogan_tf.options import Options
 SHAPE = (16, 16, 1)
 PIXELS = 256
 SETTINGS = {"kappa": 1.5, "steps": 6, "learning_rate": 0.1, "patience": 3, "seed": 0, "anogan_lambda": 0.1, "mean": 0.3}
+SETTINGS |= {"clipping": "projected", "start_from": "nearest"}
 SETTINGS |= {"gamma": 1e-2, "intercept": -0.2}
 
 

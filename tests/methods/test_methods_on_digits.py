@@ -41,7 +41,8 @@ SETTINGS = {
 
 
 def test_no_method_is_forgotten():
-    assert SETTINGS.keys() == METHODS.keys()
+    """One needs regions, which digits have not; it has a test of its own."""
+    assert SETTINGS.keys() | {"roi_ganomaly"} == METHODS.keys()
 
 
 @pytest.mark.parametrize("method", SETTINGS)

@@ -10,7 +10,7 @@ from tests.helpers import served_models as made
 
 pytestmark = pytest.mark.slow
 
-ENCODE = {"encoder", "iterative_from_encoder", "autoencoder", "pair", "ganomaly"}
+ENCODE = {"encoder", "iterative_from_encoder", "autoencoder", "pair", "ganomaly", "roi_ganomaly"}
 GENERATE = {"encoder", "iterative", "iterative_from_encoder", "anogan", "anogan_gan_r", "autoencoder", "pair"}
 
 
