@@ -11,7 +11,7 @@ class Stream(enum.IntEnum):
 
     Attributes:
       SHEET_IMAGES, SHEET_ORDER: of the visual Turing test, by `seed`.
-      TEST_SPLIT: normal images held out for a test, by `split_seed`. One number with SHEET_ORDER: their seeds are apart.
+      TEST_SPLIT: normal images (or patients) to test on, by `split_seed`. One number with SHEET_ORDER: their seeds are apart.
       CRITIC_MEAN: training images that the critic's mean is taken over.
       FITTED_IMAGES: training images that the plain baselines are fitted to.
       AT_MOST: test and held-out images where there are more than asked for, by `split_seed`.
@@ -20,6 +20,7 @@ class Stream(enum.IntEnum):
       LEAKS: images that are looked at for leaks where there are many, by `split_seed`.
       NO_MODEL: training images that scores without a model compare with.
       DESCRIBED_IMAGES: training images whose features are described after the training.
+      TEST_ABNORMAL: abnormal films that are tested on, by `split_seed`.
     """
 
     SHEET_IMAGES = 0
@@ -33,6 +34,7 @@ class Stream(enum.IntEnum):
     LEAKS = 7
     NO_MODEL = 8
     DESCRIBED_IMAGES = 9
+    TEST_ABNORMAL = 10
 
 
 class PassStream(enum.IntEnum):

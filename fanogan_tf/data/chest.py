@@ -27,6 +27,7 @@ from fanogan_tf.data.image_files import ImageFile, prepared
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
+from fanogan_tf.random_streams import Stream
 
 TEST_SHARE = 0.1
 NORMAL, ANOMALOUS = 0, 1
@@ -56,7 +57,7 @@ def load(options: Options, cache_dir: Path) -> Splits:
     """Opens the films below `options.data_path`, see `image_files.prepared`.
 
     Raises:
-      UserError: no layout is known, a list names films that are not there, there are too few, or what `prepared` raises.
+      UserError: no layout is known, a mask or a column is missing, films are too few, or what `prepared` raises.
     """
     if not options.data_path:
         raise UserError("--dataset=chest_xray: give the folder that the data were unpacked to with --data_path")
@@ -77,24 +78,26 @@ def parted(films: Films, held_out: float, seed: int, root: Path) -> dict[str, li
     test = list(films.tested)
     normal, abnormal = ([film for film in films.either if film.label == label] for label in (NORMAL, ANOMALOUS))
     if normal:
-        kept, tested = _by_patient(normal, TEST_SHARE, [seed, 1], root)
+        kept, tested = _by_patient(normal, TEST_SHARE, [seed, Stream.TEST_SPLIT], root)
         train += kept
         test += tested
-        order = np.random.default_rng([seed, 2]).permutation(len(abnormal))[: len(tested)]
+        order = np.random.default_rng([seed, Stream.TEST_ABNORMAL]).permutation(len(abnormal))[: len(tested)]
         test += [abnormal[i] for i in np.sort(order)]
     for label, kind in ((NORMAL, "normal"), (ANOMALOUS, "abnormal")):
         if not any(film.label == label for film in test):
             raise UserError(f"{root}: no {kind} films to test on; is the download complete?")
     patients = {film.group for film in test}
     train = [film for film in train if film.group not in patients]
-    train, validation = _by_patient(train, held_out, [seed, 0], root)
+    train, validation = _by_patient(train, held_out, seed, root)
     # Boxes tell the normal pixels of a film only where every abnormal film has some.
     if any(not film.boxes for film in test if film.label == ANOMALOUS):
         test = [dataclasses.replace(film, boxes=()) for film in test]
     return {"train": train, "validation": validation, "test": test}
 
 
-def _by_patient(films: list[ImageFile], share: float, seed: list[int], root: Path) -> tuple[list[ImageFile], list[ImageFile]]:
+def _by_patient(
+    films: list[ImageFile], share: float, seed: int | list[int], root: Path
+) -> tuple[list[ImageFile], list[ImageFile]]:
     groups = [film.group for film in films]
     if len(set(groups)) < 2:
         raise UserError(f"{root}: normal films of {len(set(groups))} patients, too few to part; is the download complete?")
