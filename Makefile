@@ -4,9 +4,6 @@ VENV ?= .venv
 EXTRA ?= cpu
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
-# Two test processes, one core each: threads of one that wait for the other's cost a third of the time.
-PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo check test style format clean
 
@@ -15,10 +12,10 @@ demo: $(VENV)/.installed
 
 # What can be known within minutes, before every commit.
 check: style
-	$(PYTEST) -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test: style
-	$(PYTEST) --durations=20
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=20
 
 style: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Commands as a user starts them."""
 
+import atexit
 import multiprocessing
 import os
 import subprocess
@@ -62,8 +63,9 @@ def _command(environment: dict[str, str], streams: list[Path], command: str, *ar
     try:
         cli.main(command, *arguments)
     finally:
-        # What an interpreter does first at its end, and a forked process does not: there joblib's workers are told to end.
+        # What an interpreter does at its end, and a forked process does not: joblib's workers are told to end, its folders go.
         threading._shutdown()
+        atexit._run_exitfuncs()
 
 
 def succeed(command: str, *arguments: object) -> str:
