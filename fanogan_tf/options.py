@@ -271,6 +271,12 @@ class Options:
         least=0.0,
         most=1.0,
     )
+    ganomaly_autoencoder: str = _option(
+        "networks",
+        "dcgan",
+        "ganomaly: what restores: encoder and decoder of a DCGAN, or a residual U-Net, which may copy (the chest X-ray thesis, A.2).",
+        choices=["dcgan", "unet"],
+    )
     ganomaly_adversarial: float = _option(
         "training",
         1.0,

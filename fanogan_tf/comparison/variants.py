@@ -66,6 +66,7 @@ _ALL = (
     Variant("gan_r", "GAN_R", {"method": "anogan", "anogan_variant": "gan_r"}, gan="anogan", updates=_two, searches=True),
     Variant("p_d", "P_D", {"method": "anogan", "anogan_variant": "p_d"}, gan="anogan", updates=_two),
     Variant("ganomaly", "GANomaly", {"method": "ganomaly"}, updates=lambda options: 4),
+    Variant("unet", "GANomaly, U-Net", {"method": "ganomaly", "ganomaly_autoencoder": "unet"}, updates=lambda options: 4),
     _roi("roi_l2", "ROI + L2", "l2"),
     _roi("roi_sure", "ROI + SURE", "sure"),
     _roi("roi_pure", "ROI + PURE", "poisson_gauss"),
@@ -78,7 +79,7 @@ VARIANTS = {variant.name: variant for variant in _ALL}
 BASELINES = ("pca", "ocsvm")
 TABLE_1 = (
     *BASELINES,
-    *("ae", "adv_ae", "ali", "critic", "anogan", "gan_r", "p_d", "ganomaly", "roi_l2", "roi_sure", "roi_pure", "iterative"),
+    *("ae", "adv_ae", "ali", "critic", "anogan", "gan_r", "p_d", "ganomaly", "unet", "roi_l2", "roi_sure", "roi_pure", "iterative"),
     "fanogan",
 )
 TABLE_2 = ("ziz", "izi", "fanogan")

@@ -140,7 +140,7 @@ def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, opt
         name="encoder",
         folder=run.encoder,
         sheets={
-            "restored": monitoring.restored(encoder, gan.generator, some),
+            "restored": monitoring.restored(lambda images: gan.generator(encoder(images, training=False), training=False), some),
             "interpolation": monitoring.interpolated_encodings(encoder, gan.generator, some),
         },
         graph=tf.function(training.call).get_concrete_function(images).graph,

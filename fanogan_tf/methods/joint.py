@@ -1,6 +1,7 @@
 """The methods of one phase: encoder and generator trained together."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
@@ -50,7 +51,7 @@ class JointMethod(Method):
         return network_spec(options, image_shape)
 
     def training(self, spec: NetworkSpec, options: Options) -> keras.Model:
-        """The training, compiled, with the first weights of `options.seed`; has `encoder`, `generator` and `networks`."""
+        """The training, compiled, with the first weights of `options.seed`; has `networks`, and what `restored` asks of it."""
         raise NotImplementedError
 
     def look_at(self, training: keras.Model, splits: Splits, options: Options) -> None:
@@ -63,6 +64,14 @@ class JointMethod(Method):
     def turns(self, options: Options) -> int:
         """The number of batches that one step takes."""
         return 1
+
+    def restored(self, training: keras.Model, some: np.ndarray) -> dict[str, Sheet]:
+        """Sheets of the held-out images `some` (n, H, W, 1) restored, and of images between their codes, by name."""
+        encoder, generator = training.encoder, training.generator
+        return {
+            "restored": monitoring.restored(lambda images: generator(encoder(images, training=False), training=False), some),
+            "interpolation": monitoring.interpolated_encodings(encoder, generator, some),
+        }
 
     def sheets(self, training: keras.Model, spec: NetworkSpec, options: Options) -> dict[str, Sheet]:
         """Sheets to draw beside those of restored images, by name."""
@@ -80,8 +89,7 @@ class JointMethod(Method):
             name=phase,
             folder=run.phase(phase),
             sheets={
-                "restored": monitoring.restored(training.encoder, training.generator, some),
-                "interpolation": monitoring.interpolated_encodings(training.encoder, training.generator, some),
+                **self.restored(training, some),
                 **self.sheets(training, spec, options),
             },
             graph=tf.function(training.call).get_concrete_function(images).graph,

@@ -33,8 +33,8 @@ class RoiGanomaly(Ganomaly):
     consistency: `sure`, `poisson_gauss` or `l2`. sigma, gain: of the noise, see `risk.poisson_gaussian`.
     """
 
-    def __init__(self, *networks: keras.Model, consistency: str, sigma: float = 0.0, gain: float = 0.0, **settings):
-        super().__init__(*networks, **settings)
+    def __init__(self, *parts, consistency: str, sigma: float = 0.0, gain: float = 0.0, **settings):
+        super().__init__(*parts, **settings)
         self.consistency = consistency
         self.sigma, self.gain = sigma, gain
 
@@ -80,8 +80,12 @@ class RoiGanomalyMethod(GanomalyMethod):
     """ROI-GANomaly."""
 
     DETECTORS = (RoiGanomalyDetector,)
-    OPTIONS = (*GanomalyMethod.OPTIONS, "consistency", "noise_sigma")
+    OPTIONS = (*(name for name in GanomalyMethod.OPTIONS if name != "ganomaly_autoencoder"), "consistency", "noise_sigma")
     TRAINED_ON = ("image", "region")
+
+    def kind(self, options: Options) -> type[GanomalyDetector]:
+        """See `GanomalyMethod.kind`."""
+        return RoiGanomalyDetector
 
     def settings(self, options: Options) -> tuple[str, ...]:
         """See `Method.settings`: no noise where the distance is that from the films as they are."""
@@ -100,9 +104,9 @@ class RoiGanomalyMethod(GanomalyMethod):
                 "of masks with the images' names (see --dataset=folder)"
             )
 
-    def made(self, options: Options, *networks: keras.Model, **settings) -> Ganomaly:
+    def made(self, options: Options, *parts, **settings) -> Ganomaly:
         """See `GanomalyMethod.made`."""
-        return RoiGanomaly(*networks, consistency=options.consistency, **settings)
+        return RoiGanomaly(*parts, consistency=options.consistency, **settings)
 
     def look_at(self, training: keras.Model, splits: Splits, options: Options) -> None:
         """See `JointMethod.look_at`: estimates the noise from held-out films, unless it is given."""

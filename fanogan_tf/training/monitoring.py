@@ -100,11 +100,11 @@ def interpolated_encodings(encoder: keras.Model, generator: keras.Model, images:
     return draw
 
 
-def restored(encoder: keras.Model, generator: keras.Model, images: np.ndarray) -> Sheet:
-    """Three rows: images, what generator and encoder make of them, and the pixel map (black: no difference)."""
+def restored(restore: Callable[[np.ndarray], tf.Tensor], images: np.ndarray) -> Sheet:
+    """Three rows: images, what `restore` makes of them, and the pixel map (black: no difference)."""
 
     def draw() -> np.ndarray:
-        outputs = generator(encoder(images, training=False), training=False).numpy()
+        outputs = restore(images).numpy()
         return pixels.tile(np.concatenate([images, outputs, np.abs(images - outputs) - 1.0]), columns=len(images))
 
     return draw

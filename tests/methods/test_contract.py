@@ -35,11 +35,15 @@ def images(tmp_path_factory):
     return patients(tmp_path_factory.mktemp("images"), masks=True, regions=True)
 
 
-@pytest.fixture(params=[*METHODS, "mean_image"])
+# Methods of two detectors: the second one's options.
+OTHERS = {"ganomaly_unet": {"method": "ganomaly", "ganomaly_autoencoder": "unet"}}
+
+
+@pytest.fixture(params=[*METHODS, *OTHERS, "mean_image"])
 def tiny(request, images, monkeypatch):
     """Options of the method to test. The last one stands for any that a user adds."""
     monkeypatch.setitem(METHODS, "mean_image", MeanImage())
-    return dataclasses.replace(TINY, method=request.param, data_path=str(images))
+    return dataclasses.replace(TINY, data_path=str(images), **OTHERS.get(request.param, {"method": request.param}))
 
 
 def trained(folder, tiny, phases=("all",)):

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.methods import ganomaly as ganomaly_module
-from fanogan_tf.methods.ganomaly import Ganomaly, LossWeights, first_value
+from fanogan_tf.methods import ganomaly as ganomaly_method
+from fanogan_tf.methods.ganomaly import Ganomaly, GanomalyDetector, LossWeights
+from fanogan_tf.networks import autoencoder
+from fanogan_tf.networks.autoencoder import first_value
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.training.loop import Schedule, run_phase
@@ -26,8 +28,8 @@ def images(seed, count=6):
 def ganomaly(*, seed=0, rate=1e-3, discriminator_rate=1e-3, weights=None, precision="none", optimizer=keras.optimizers.Adam):
     keras.utils.set_random_seed(0)
     spec = dataclasses.replace(NetworkSpec(SHAPE, dim=2, latent_dim=3), precision=precision)
-    networks = (getattr(ganomaly_module, name)(spec) for name in (*RESTORING, "discriminator"))
-    model = Ganomaly(*networks, weights=weights or LossWeights(), seed=seed)
+    networks = {name: getattr(autoencoder, name)(spec) for name in (*RESTORING, "discriminator")}
+    model = Ganomaly(GanomalyDetector.autoencode, networks, weights=weights or LossWeights(), seed=seed)
     model.compile(optimizer(rate), optimizer(discriminator_rate))
     return model
 
@@ -43,8 +45,8 @@ def moved(before, after):
 def test_logs_by_their_formulas():
     model, some = ganomaly(weights=LossWeights(2.0, 30.0, 0.5), rate=0.0, discriminator_rate=0.0), images(0)
     logs = numbers(model.train_step(some))
-    z = model.first_encoder(some, training=True)
-    restored = model.decoder(z, training=True)
+    z = model.networks["first_encoder"](some, training=True)
+    restored = model.networks["decoder"](z, training=True)
     again = model.second_encoder(restored, training=True)
     real, features = model.discriminator(some, training=True)
     fake, restored_features = model.discriminator(restored, training=True)
@@ -115,7 +117,7 @@ def test_downhill(loss, norm, which):
 
 
 def limited(monkeypatch, limit):
-    monkeypatch.setattr(ganomaly_module, "LEAST_DISCRIMINATOR_LOSS", limit)
+    monkeypatch.setattr(ganomaly_method, "LEAST_DISCRIMINATOR_LOSS", limit)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,7 @@ def third_loss():
 
 
 def test_limit_of_the_authors():
-    assert ganomaly_module.LEAST_DISCRIMINATOR_LOSS == 1e-5
+    assert ganomaly_method.LEAST_DISCRIMINATOR_LOSS == 1e-5
 
 
 def test_good_loss_no_new_discriminator(monkeypatch, third_loss):
@@ -239,8 +241,8 @@ def test_it_learns():
     assert logs[-1]["contextual"] < 0.5 * logs[0]["contextual"]
     z, again = model(white)
     assert z.shape == again.shape == (8, 3)
-    np.testing.assert_array_equal(z, model.first_encoder(white, training=False))
-    np.testing.assert_array_equal(again, model.second_encoder(model.decoder(z, training=False), training=False))
+    np.testing.assert_array_equal(z, model.networks["first_encoder"](white, training=False))
+    np.testing.assert_array_equal(again, model.second_encoder(model.networks["decoder"](z, training=False), training=False))
 
 
 def test_float16_scales_the_loss_and_keeps_the_scale(monkeypatch):

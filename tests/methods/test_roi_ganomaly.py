@@ -8,9 +8,9 @@ import tensorflow as tf
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods import METHODS, load_detector
-from fanogan_tf.methods import ganomaly as networks_of
-from fanogan_tf.methods.ganomaly import LossWeights
+from fanogan_tf.methods.ganomaly import GanomalyDetector, LossWeights
 from fanogan_tf.methods.roi_ganomaly import RoiGanomaly, RoiGanomalyDetector
+from fanogan_tf.networks import autoencoder
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
@@ -32,8 +32,8 @@ def batch(seed=0, count=6):
 
 def made(consistency, rate=0.0, **noise):
     keras.utils.set_random_seed(0)
-    networks = (getattr(networks_of, name)(SPEC) for name in NETWORKS)
-    model = RoiGanomaly(*networks, consistency=consistency, weights=LossWeights(), seed=5, **noise)
+    networks = {name: getattr(autoencoder, name)(SPEC) for name in NETWORKS}
+    model = RoiGanomaly(GanomalyDetector.autoencode, networks, consistency=consistency, weights=LossWeights(), seed=5, **noise)
     model.compile(keras.optimizers.Adam(rate), keras.optimizers.Adam(rate))
     return model
 
@@ -49,8 +49,8 @@ def test_logs_by_their_formulas(consistency, noise):
     model = made(consistency, **noise)
     image, region = some["image"], some["region"]
     target = region * image - (1 - region)
-    z = model.first_encoder(image, training=True)
-    restored = model.decoder(z, training=True)
+    z = model.networks["first_encoder"](image, training=True)
+    restored = model.networks["decoder"](z, training=True)
     _, features = model.discriminator(target, training=True)
     _, restored_features = model.discriminator(restored, training=True)
     probe = tf.random.stateless_normal(image.shape, key(5, 0, RiskDraw.PROBE))
@@ -138,7 +138,7 @@ def test_noise_given_or_estimated():
 
 
 def test_residual_within_what_is_restored():
-    detector = RoiGanomalyDetector(SPEC, **{name: getattr(networks_of, name)(SPEC) for name in NETWORKS[:3]})
+    detector = RoiGanomalyDetector(SPEC, **{name: getattr(autoencoder, name)(SPEC) for name in NETWORKS[:3]})
     images = batch()["image"].numpy()
     measured = detector.measure(images)
     lungs = measured["reconstruction"] > -0.9

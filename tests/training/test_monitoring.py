@@ -87,7 +87,7 @@ def test_interpolated_encodings():
 def test_restored():
     pictures = flat(-0.5, 0.5)
     pictures[:, :4] += 0.25
-    sheet = monitoring.restored(Meter(), Painter(), pictures)()
+    sheet = monitoring.restored(lambda images: Painter()(Meter()(images, training=False), training=False), pictures)()
     assert sheet.shape == (3 * 10 - 2, 2 * 10 - 2)
     # Means -0.375 and 0.625; the map is the distance from them, 0.125 everywhere, on the scale 0 .. 2.
     np.testing.assert_array_equal(sheet[:8, :8], pixels.to_grey(pictures[0])[..., 0])
@@ -97,6 +97,6 @@ def test_restored():
 
 def test_restored_by_networks():
     encoder, generator, some = SPEC.encoder(), SPEC.generator(), images(0, 3).numpy()
-    sheet = monitoring.restored(encoder, generator, some)()
+    sheet = monitoring.restored(lambda images: generator(encoder(images, training=False), training=False), some)()
     outputs = generator(encoder(some)).numpy()
     np.testing.assert_array_equal(sheet, pixels.tile(np.concatenate([some, outputs, np.abs(some - outputs) - 1]), 3))

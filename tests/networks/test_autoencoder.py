@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.methods import ganomaly
-from fanogan_tf.methods.ganomaly import first_value
+from fanogan_tf.networks import autoencoder
+from fanogan_tf.networks.autoencoder import first_value
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 NETWORKS = ("first_encoder", "decoder", "second_encoder", "discriminator")
@@ -39,26 +39,26 @@ def test_parameters_of_the_paper():
         "second_encoder": encoder,
         "discriminator": convolutions + flat + 2 * norms,
     }
-    assert {name: count(getattr(ganomaly, name)(spec).trainable_variables) for name in NETWORKS} == expected
-    assert ganomaly.discriminator(spec)(random(0, 1, 64, 64, 1))[1].shape == (1, flat)
+    assert {name: count(getattr(autoencoder, name)(spec).trainable_variables) for name in NETWORKS} == expected
+    assert autoencoder.discriminator(spec)(random(0, 1, 64, 64, 1))[1].shape == (1, flat)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 12), (16, 16), (28, 28), (32, 40)])
 def test_shapes(shape):
     spec = NetworkSpec((*shape, 1), dim=2, latent_dim=3)
     images = random(0, 4, *shape, 1)
-    z = ganomaly.first_encoder(spec)(images)
-    restored = ganomaly.decoder(spec)(z)
-    logits, features = ganomaly.discriminator(spec)(restored)
+    z = autoencoder.first_encoder(spec)(images)
+    restored = autoencoder.decoder(spec)(z)
+    logits, features = autoencoder.discriminator(spec)(restored)
     assert z.shape == (4, 3) and restored.shape == images.shape and logits.shape == (4,)
     blocks = {8: 1, 16: 2, 28: 2, 32: 3}[shape[0]]
     assert features.shape == (4, shape[0] // 2**blocks * (shape[1] // 2**blocks) * 2 * 2 ** (blocks - 1))
-    assert np.abs(stirred(ganomaly.decoder(spec))(10 * z + 5)).max() <= 1.0
+    assert np.abs(stirred(autoencoder.decoder(spec))(10 * z + 5)).max() <= 1.0
 
 
 def test_the_two_encoders_are_two():
     spec = NetworkSpec((8, 8, 1), dim=2, latent_dim=3)
-    first, second = ganomaly.first_encoder(spec), ganomaly.second_encoder(spec)
+    first, second = autoencoder.first_encoder(spec), autoencoder.second_encoder(spec)
     assert (first.name, second.name) == ("first_encoder", "second_encoder")
     assert not np.array_equal(first.get_weights()[0], second.get_weights()[0])
 
@@ -101,7 +101,7 @@ def body_in_numpy(body, x, training):
 def test_in_numpy(training):
     spec = NetworkSpec((16, 24, 1), dim=2, latent_dim=3)
     encoder, decoder, discriminator = (
-        stirred(getattr(ganomaly, name)(spec)) for name in ("second_encoder", "decoder", "discriminator")
+        stirred(getattr(autoencoder, name)(spec)) for name in ("second_encoder", "decoder", "discriminator")
     )
     images, z = random(1, 5, 16, 24, 1), random(2, 5, 3)
 
@@ -121,7 +121,7 @@ def test_in_numpy(training):
 
 
 def test_moving_averages_keep_nine_tenths():
-    encoder = ganomaly.first_encoder(NetworkSpec((16, 16, 1), dim=2, latent_dim=3))
+    encoder = autoencoder.first_encoder(NetworkSpec((16, 16, 1), dim=2, latent_dim=3))
     images = random(0, 5, 16, 16, 1)
     x = halved(leaky(halved(images, encoder.body.first.kernel.numpy())), encoder.body.convs[0].kernel.numpy())
     encoder(images, training=True)
@@ -131,7 +131,7 @@ def test_moving_averages_keep_nine_tenths():
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("drawn_anew", [False, True])
 def test_first_weights(name, drawn_anew):
-    network = getattr(ganomaly, name)(NetworkSpec((32, 32, 1), dim=16, latent_dim=32))
+    network = getattr(autoencoder, name)(NetworkSpec((32, 32, 1), dim=16, latent_dim=32))
     values = {id(variable): variable.numpy() for variable in network.variables}
     if drawn_anew:
         values = {id(v): first_value(v, tf.constant([3, i])).numpy() for i, v in enumerate(network.variables)}
@@ -151,7 +151,7 @@ def test_first_weights(name, drawn_anew):
 
 
 def test_first_values_are_of_the_seed():
-    variable = ganomaly.discriminator(NetworkSpec((8, 8, 1), dim=2, latent_dim=3)).variables[0]
+    variable = autoencoder.discriminator(NetworkSpec((8, 8, 1), dim=2, latent_dim=3)).variables[0]
     one, same, other = (first_value(variable, tf.constant(seed)) for seed in ([0, 1], [0, 1], [0, 2]))
     np.testing.assert_array_equal(one, same)
     assert not np.isin(one, other).any()
@@ -160,8 +160,8 @@ def test_first_values_are_of_the_seed():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16(name):
     shape = (16, 16, 1)
-    low = stirred(getattr(ganomaly, name)(NetworkSpec(shape, 2, 3, precision="bfloat16")))
-    full = stirred(getattr(ganomaly, name)(NetworkSpec(shape, 2, 3)))
+    low = stirred(getattr(autoencoder, name)(NetworkSpec(shape, 2, 3, precision="bfloat16")))
+    full = stirred(getattr(autoencoder, name)(NetworkSpec(shape, 2, 3)))
     inputs = random(0, 2, 3) if name == "decoder" else random(0, 2, *shape)
     for one, other in zip(tf.nest.flatten(low(inputs)), tf.nest.flatten(full(inputs)), strict=True):
         assert one.dtype == other.dtype == tf.float32
