@@ -13,7 +13,7 @@ from absl import flags
 import fanogan_tf
 from fanogan_tf import option_flags
 from fanogan_tf.commands import help as command_help
-from fanogan_tf.commands import scoring, serving, training
+from fanogan_tf.commands import lungs, scoring, serving, training
 from fanogan_tf.commands.command import Command
 from fanogan_tf.errors import UserError
 
@@ -25,6 +25,8 @@ COMMANDS = {
     "evaluate": scoring.EVALUATE,
     "compare": scoring.COMPARE,
     "reproduce": training.REPRODUCE,
+    "lungs train": lungs.TRAIN,
+    "lungs segment": lungs.SEGMENT,
     "visual_turing": scoring.VISUAL_TURING,
     "export": serving.EXPORT,
     "verify_export": serving.VERIFY_EXPORT,
@@ -36,6 +38,8 @@ COMMANDS = {
 def main(*arguments: str) -> None:
     """Runs `fanogan ARGUMENTS ...` with the process's own behind them, and exits: 0, or 1 with one line on stderr."""
     name, *rest = (*arguments, *sys.argv[1:]) or ("--help",)
+    if rest and f"{name} {rest[0]}" in COMMANDS:
+        name, *rest = f"{name} {rest[0]}", *rest[1:]
     if name in ("-h", "--help", "help"):
         _show(command_help.overview(COMMANDS, flagfiles()))
     elif name == "--version":

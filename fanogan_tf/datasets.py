@@ -8,7 +8,8 @@ import numpy as np
 
 from fanogan_tf.data import chest, folder, one_class
 from fanogan_tf.data.image_set import ImageSet, Splits
-from fanogan_tf.data.image_stream import ImageStream
+from fanogan_tf.data.image_stream import Cut, ImageStream
+from fanogan_tf.detection.regions import RegionFinder, finder_of
 from fanogan_tf.errors import UserError
 from fanogan_tf.oct import dataset as oct_dataset
 from fanogan_tf.oct.groups import Volumes
@@ -22,7 +23,8 @@ class Dataset:
 
     Attributes:
       load: (options, cache folder) -> its splits.
-      open: (paths that a user names, options, cache folder, (H, W, 1)) -> what is scored of them, and its groups.
+      open: (paths that a user names, options, cache folder, (H, W, 1), `ScoresImages.cut`) -> what is scored of them, and its
+        groups.
       describe: options -> a few words that say what the data are, as under every figure.
       facts: names of the options that say which images these are, besides those that all data sets read; a report shows them.
       options: names of the other options that it reads, besides those that all data sets read.
@@ -31,7 +33,7 @@ class Dataset:
     """
 
     load: Callable[[Options, Path], Splits]
-    open: Callable[[Sequence[Path], Options, Path, tuple[int, int, int]], tuple[ImageSet | ImageStream, tuple]]
+    open: Callable[[Sequence[Path], Options, Path, tuple[int, int, int], Cut], tuple[ImageSet | ImageStream, tuple]]
     describe: Callable[[Options], str]
     facts: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -40,13 +42,13 @@ class Dataset:
 
 
 def _open_images(
-    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int]
+    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int], cut: Cut
 ) -> tuple[ImageStream, tuple]:
-    return ImageStream(list(paths), image_shape, options.skip_unreadable), ()
+    return ImageStream(list(paths), image_shape, options.skip_unreadable, cut), ()
 
 
 def _open_volumes(
-    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int]
+    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int], cut: Cut
 ) -> tuple[ImageSet, tuple]:
     volumes, images = oct_dataset.open_volumes(paths, options, Path(options.oct_cache or cache_dir))
     return images, tuple(volumes)
@@ -66,6 +68,18 @@ def _load_volumes(options: Options, cache_dir: Path) -> Splits:
     return oct_dataset.load(options, Path(options.oct_cache or cache_dir))
 
 
+def _folder(options: Options, cache_dir: Path) -> Splits:
+    return folder.load(options, cache_dir, _finder(options))
+
+
+def _chest(options: Options, cache_dir: Path) -> Splits:
+    return chest.load(options, cache_dir, _finder(options))
+
+
+def _finder(options: Options) -> RegionFinder | None:
+    return finder_of(options) if options.region_from else None
+
+
 def _folder_name(options: Options) -> str:
     return Path(options.data_path).name
 
@@ -78,6 +92,7 @@ def _phantom(options: Options) -> str:
     return f"synthetic phantom of retinal OCT, {options.phantom_test} test set"
 
 
+_ORGAN = ("region", "region_from")
 _CLASS_OPTIONS = ("normal_class", "anomalous_class")
 _OCT_FACTS = ("patches", "oct_columns", "oct_height", "oct_surfaces", "oct_stride")
 _OCT_FILES = ("oct_images", "oct_spacing")
@@ -87,8 +102,8 @@ DATASETS = {
     "digits": Dataset(_digits, _open_images, _name, classes=one_class.CLASS_NAMES["digits"]),
     "mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["mnist"]),
     "fashion_mnist": Dataset(_mnist, _open_images, _name, options=("data_path",), classes=one_class.CLASS_NAMES["fashion_mnist"]),
-    "folder": Dataset(folder.load, _open_images, _folder_name, facts=("patches", "group_by"), options=("data_path",)),
-    "chest_xray": Dataset(chest.load, _open_images, _folder_name, options=("data_path",)),
+    "folder": Dataset(_folder, _open_images, _folder_name, facts=("patches", "group_by", *_ORGAN), options=("data_path",)),
+    "chest_xray": Dataset(_chest, _open_images, _folder_name, facts=_ORGAN, options=("data_path",)),
     "oct": Dataset(
         _load_volumes,
         _open_volumes,
@@ -122,6 +137,8 @@ def load(options: Options, cache_dir: Path) -> Splits:
         raise UserError(f"--patches={options.patches}: only --dataset=folder and oct are cut into patches; leave it out")
     if options.group_by and "group_by" not in dataset.facts:
         raise UserError(f"--group_by={options.group_by}: only images of --dataset=folder are grouped by it; leave it out")
+    if (options.region != "none" or options.region_from) and "region" not in dataset.facts:
+        raise UserError("--region, --region_from: only films of --dataset=folder and chest_xray are cut; leave them out")
     splits = dataset.load(options, cache_dir)
     return dataclasses.replace(
         splits,

@@ -102,6 +102,21 @@ class Options:
     )
     skip_unreadable: bool = _option("running", False, "Report and skip unreadable images instead of stopping.", free=True)
 
+    region: str = _option(
+        "images",
+        "none",
+        "folder, chest_xray: every film cropped to the box of its organ, or black outside of it, before it is resized. The "
+        "organ is where masks tell, or --region_from.",
+        choices=["none", "crop", "cut_out"],
+    )
+    region_from: str = _option(
+        "images",
+        "",
+        "folder, chest_xray: find the organ by this run of fanogan lungs train, which becomes part of the detector and the "
+        "exported model; empty: masks tell.",
+        path=True,
+    )
+
     oct_columns: int = _option("images", 256, "oct: columns that B-scans are reduced to.", least=8)
     oct_height: int = _option("images", 128, "oct: rows of the flattened retina; only thicker ones are shrunk to it.", least=8)
     oct_surfaces: str = _option(
@@ -274,7 +289,7 @@ class Options:
     ganomaly_autoencoder: str = _option(
         "networks",
         "dcgan",
-        "ganomaly: what restores: encoder and decoder of a DCGAN, or a residual U-Net, which may copy (the chest X-ray thesis, A.2).",
+        "ganomaly: what restores: encoder and decoder of a DCGAN, or a residual U-Net, which may copy (chest X-ray thesis, A.2).",
         choices=["dcgan", "unet"],
     )
     ganomaly_adversarial: float = _option(

@@ -1,5 +1,6 @@
 """The way through the house, step by step as the commands tell it: images, training, detection, evaluation."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from fanogan_tf.data import leaks
 from fanogan_tf.data.grouping import group_finder
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.data.leaks import Leaks
+from fanogan_tf.data.organ import FILM
 from fanogan_tf.datasets import DATASETS
 from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.detection.calibration import Calibration
@@ -152,13 +154,21 @@ def _score_named(
 ) -> int:
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
     dataset = DATASETS[options.dataset]
-    source, groups = dataset.open(images, options, cache, detector.image_shape)
+    if options.region != "none" and not options.region_from:
+        raise UserError(
+            f"--images: the run's films were cut by masks (--region={options.region}), which these have not; train with "
+            "--region_from, a run of fanogan lungs train"
+        )
+    source, groups = dataset.open(images, options, cache, detector.image_shape, detector.cut)
     count = _score(detector, options, source, groups, output, maps)
     if dataset.groups and groups and maps:
         dataset.groups.measure(detector, groups, options, output, maps)
     skipped = getattr(source, "skipped", ())
     if skipped:
         print(f"skipped {len(skipped)} unreadable images: {', '.join(skipped[:5])}", file=sys.stderr)
+    unfit = getattr(source, "unfit", ())
+    if unfit:
+        print(f"warning: {len(unfit)} films are not scored: {', '.join(unfit[:5])}", file=sys.stderr)
     return count
 
 
@@ -172,8 +182,11 @@ def _score(
     counting: Counting | None = None,
 ) -> int:
     """Scores a source, and the groups (volumes) that it is cut from; () where there are none. Maps are those of images alone."""
+    strange: list[str] = []
 
     def on_batch(batch: dict, judged: dict) -> None:
+        if "region_found" in judged:
+            strange.extend(batch["name"][~judged["region_found"]])
         if counting:
             counting.update(batch, judged)
         if maps and not groups:
@@ -182,7 +195,14 @@ def _score(
     rows = scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size), on_batch)
     above = DATASETS[options.dataset].groups
     if above is None or not groups:
-        return score_table.write(output, rows)
+        count = score_table.write(output, rows)
+        if strange:
+            print(
+                f"warning: no lungs, or strange ones, in {len(strange)} films, whose scores mean nothing: "
+                f"{', '.join(strange[:5])}",
+                file=sys.stderr,
+            )
+        return count
     return above.write_scores(rows, groups, output)
 
 
@@ -279,7 +299,14 @@ def verify_export(run: RunDirectory, options: Options, folder: Path) -> str:
     detector = methods.load_detector(run.detector, options.mixed_precision)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
-    return saved_model.compare(detector, served, splits.test, scoring.batch_size_for(options.score_batch_size))
+    sent = None
+    if detector.front is not None:
+        # It cuts films itself: those of the same names, whole, are sent to it.
+        whole = dataclasses.replace(options, region="none", region_from="", image_size=str(FILM))
+        films = datasets.load(whole, run.cache / "films").test
+        place = {name: row for row, name in enumerate(films.names.tolist())}
+        sent = films.take([place[name] for name in splits.test.names.tolist()])
+    return saved_model.compare(detector, served, splits.test, scoring.batch_size_for(options.score_batch_size), sent)
 
 
 def _threshold(run: RunDirectory, options: Options) -> dict[str, str]:

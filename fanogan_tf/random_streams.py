@@ -76,6 +76,13 @@ class RiskDraw(enum.IntEnum):
     SKEWED = 1002
 
 
+class ChangeDraw(enum.IntEnum):
+    """What a step of the training of a finder of lungs draws."""
+
+    PLACE = 0
+    LEVELS = 1
+
+
 class SearchDraw(enum.IntEnum):
     """What the latent search draws: the first index of `latent.key`."""
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fanogan_tf import datasets, pipeline
+from fanogan_tf.data.image_stream import whole
 from fanogan_tf.datasets import DATASETS, Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
@@ -103,7 +104,7 @@ def test_named_paths_are_opened(options, tmp_path):
     else:
         path = tmp_path / "one.png"
         Image.fromarray(np.full((9, 9), 77, np.uint8)).save(path)
-    source, groups = DATASETS[options.dataset].open([path], options, tmp_path / "cache", shape)
+    source, groups = DATASETS[options.dataset].open([path], options, tmp_path / "cache", shape, whole)
     batch = next(iter(source.batches(4)))
     assert batch["image"].shape[1:] == shape and str(batch["name"][0]).startswith(path.as_posix())
     assert len(groups) == (1 if DATASETS[options.dataset].groups else 0)

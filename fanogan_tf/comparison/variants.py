@@ -79,7 +79,21 @@ VARIANTS = {variant.name: variant for variant in _ALL}
 BASELINES = ("pca", "ocsvm")
 TABLE_1 = (
     *BASELINES,
-    *("ae", "adv_ae", "ali", "critic", "anogan", "gan_r", "p_d", "ganomaly", "unet", "roi_l2", "roi_sure", "roi_pure", "iterative"),
+    *(
+        "ae",
+        "adv_ae",
+        "ali",
+        "critic",
+        "anogan",
+        "gan_r",
+        "p_d",
+        "ganomaly",
+        "unet",
+        "roi_l2",
+        "roi_sure",
+        "roi_pure",
+        "iterative",
+    ),
     "fanogan",
 )
 TABLE_2 = ("ziz", "izi", "fanogan")

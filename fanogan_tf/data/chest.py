@@ -23,7 +23,7 @@ import numpy as np
 
 from fanogan_tf.data.decode import find_images
 from fanogan_tf.data.grouping import hold_out_groups
-from fanogan_tf.data.image_files import ImageFile, prepared
+from fanogan_tf.data.image_files import Finder, ImageFile, prepared
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
@@ -53,7 +53,7 @@ class Films:
         self.left_out[why] = self.left_out.get(why, 0) + 1
 
 
-def load(options: Options, cache_dir: Path) -> Splits:
+def load(options: Options, cache_dir: Path, finder: Finder | None = None) -> Splits:
     """Opens the films below `options.data_path`, see `image_files.prepared`.
 
     Raises:
@@ -65,7 +65,7 @@ def load(options: Options, cache_dir: Path) -> Splits:
     films = _found(root)
     for why, count in films.left_out.items():
         print(f"left out {count} films: {why}", file=sys.stderr)
-    return prepared(parted(films, options.validation_fraction, options.split_seed, root), options, cache_dir)
+    return prepared(parted(films, options.validation_fraction, options.split_seed, root), options, cache_dir, finder)
 
 
 def parted(films: Films, held_out: float, seed: int, root: Path) -> dict[str, list[ImageFile]]:

@@ -18,19 +18,19 @@ from pathlib import Path
 
 from fanogan_tf.data.decode import EXTENSIONS, find_images
 from fanogan_tf.data.grouping import check_apart, group_finder, hold_out_groups
-from fanogan_tf.data.image_files import ImageFile, prepared
+from fanogan_tf.data.image_files import Finder, ImageFile, prepared
 from fanogan_tf.data.image_set import Splits, hold_out
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 
 
-def load(options: Options, cache_dir: Path) -> Splits:
+def load(options: Options, cache_dir: Path, finder: Finder | None = None) -> Splits:
     """Opens the images of the folder `options.data_path`, see `image_files.prepared`.
 
     Raises:
       UserError: a missing or empty folder, or what `prepared` raises.
     """
-    return prepared(_find(options), options, cache_dir)
+    return prepared(_find(options), options, cache_dir, finder)
 
 
 def _find(options: Options) -> dict[str, list[ImageFile]]:

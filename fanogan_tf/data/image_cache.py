@@ -19,7 +19,7 @@ from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.errors import UserError
 
-_VERSION = 2  # To be raised when the content of an entry changes.
+_VERSION = 3  # To be raised when the content of an entry changes.
 _ABANDONED_SECONDS = 3600
 
 
@@ -38,10 +38,11 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """The splits by name, and (name, what is wrong) of each image file that was skipped."""
+    """The splits by name; (name, what is wrong) of each file that was skipped, and of each film whose organ was not found."""
 
     splits: dict[str, ImageSet]
     skipped: list[tuple[str, str]]
+    unfit: list[tuple[str, str]]
 
 
 def entry_path(cache_dir: Path, content: object) -> Path:
@@ -66,22 +67,23 @@ def read(entry: Path) -> Prepared | None:
             )
             for split, columns in meta["splits"].items()
         }
-        return Prepared(splits, [(name, reason) for name, reason in meta["skipped"]])
+        skipped, unfit = ([(name, reason) for name, reason in meta[kind]] for kind in ("skipped", "unfit"))
+        return Prepared(splits, skipped, unfit)
     except (OSError, ValueError, KeyError):
         return None  # To be prepared again.
 
 
-def write(entry: Path, splits: dict[str, Iterable[Item]], skipped: list[tuple[str, str]]) -> None:
+def write(entry: Path, splits: dict[str, Iterable[Item]], skipped: list[tuple[str, str]], unfit: list[tuple[str, str]]) -> None:
     """Writes an entry whole or not at all, then removes the other entries beside it.
 
     Args:
       splits: the items per split, consumed one by one: only what is at hand is in memory.
-      skipped: (name, what is wrong); read after the last item, so that whoever makes the items may fill it on the way.
+      skipped, unfit: see `Prepared`; read after the last item, so that whoever makes the items may fill them on the way.
 
     Raises:
       UserError: a split is without items, or its images are not of one size.
     """
-    meta: dict = {"splits": {}, "skipped": skipped}
+    meta: dict = {"splits": {}, "skipped": skipped, "unfit": unfit}
     shape, first = None, ""
     with files.whole_folder(entry) as temporary:
         for split, items in splits.items():
@@ -108,7 +110,7 @@ def write(entry: Path, splits: dict[str, Iterable[Item]], skipped: list[tuple[st
                     columns["names"].append(item.name)
                     columns["groups"].append(item.group)
             if not images.count:
-                raise UserError(f"{split}: none of its images is readable; for one of them: {skipped[0][1]}")
+                raise UserError(f"{split}: none of its images is usable; for one of them: {(skipped + unfit)[0][1]}")
             columns["masks"], columns["regions"] = bool(masks.count), bool(regions.count)
             meta["splits"][split] = columns
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")

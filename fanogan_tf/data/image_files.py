@@ -4,19 +4,22 @@ All are kept as uint16 grey values, about 2 bytes per pixel.
 """
 
 import dataclasses
+import functools
 import os
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from fanogan_tf.data import image_cache, patches
+from fanogan_tf.data import image_cache, organ, patches
 from fanogan_tf.data.decode import read_image
 from fanogan_tf.data.image_cache import Item
 from fanogan_tf.data.image_set import Splits
+from fanogan_tf.data.organ import FILM, OrganNotFound
 from fanogan_tf.data.parallel import ordered_map
 from fanogan_tf.data.pixels import parse_image_size, resize, resize_mask
 from fanogan_tf.errors import UserError
@@ -57,22 +60,39 @@ class _Cut:
     masks: bool  # Every item has a mask, an empty one if the image has none.
     seed: int
     skip_unreadable: bool
+    region: str  # See `organ.cut`.
+    found_by: str  # What tells the finder of regions from another; "" for none.
 
 
-def prepared(splits: dict[str, list[ImageFile]], options: Options, cache_dir: Path) -> Splits:
+class Finder(Protocol):
+    """What finds the organ in films, see `detection.regions.RegionFinder`."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from another."""
+
+    def find(self, image: np.ndarray) -> np.ndarray:
+        """A film (FILM, FILM) uint16 -> bool. Raises OrganNotFound."""
+
+
+def prepared(splits: dict[str, list[ImageFile]], options: Options, cache_dir: Path, finder: Finder | None = None) -> Splits:
     """Opens the prepared images of train, validation and test, after preparing them if they are new or have changed.
 
     Args:
       splits: the files of each.
-      options: image_size, patches and split_seed say what becomes of them.
+      options: image_size, patches, region and split_seed say what becomes of them.
       cache_dir: holds the prepared images; entries of older settings are removed.
+      finder: of the organ, whose regions take the place of those that files tell.
 
     Raises:
-      UserError: an unreadable image without skip_unreadable, images or masks of unfit sizes.
+      UserError: films are to be cut that have no regions; an unreadable image without skip_unreadable; unfit sizes of images or
+        masks.
     """
     size = parse_image_size(options.image_size)
     if options.patches and size is None:
         raise UserError(f"--patches={options.patches}: give the patches' size with --image_size")
+    if options.region != "none":
+        _check_regions(splits, options, finder)
     masked = any(file.mask or file.boxes for file in splits["test"])
     cuts = {
         split: _Cut(
@@ -82,6 +102,8 @@ def prepared(splits: dict[str, list[ImageFile]], options: Options, cache_dir: Pa
             masks=masked and split == "test",
             seed=options.split_seed,
             skip_unreadable=options.skip_unreadable,
+            region=options.region,
+            found_by=finder.name if finder else "",
         )
         for split in splits
     }
@@ -89,14 +111,16 @@ def prepared(splits: dict[str, list[ImageFile]], options: Options, cache_dir: Pa
     entry = image_cache.entry_path(Path(cache_dir), _content(splits, cuts))
     found = image_cache.read(entry)
     if found is None:
-        _prepare(entry, splits, cuts)
+        _prepare(entry, splits, cuts, finder)
         found = image_cache.read(entry)
     if found is None:
         raise UserError(f"{entry}: cannot be read, although it was just written; check the disk")
     if found.skipped:
         if not options.skip_unreadable:
             raise UserError(found.skipped[0][1])
-        _report(found.skipped)
+        _report(f"Skipped {len(found.skipped)} unreadable images", [name for name, _ in found.skipped])
+    if found.unfit:
+        _report(f"Left out {len(found.unfit)} films", [f"{name} ({why})" for name, why in found.unfit])
     return Splits(found.splits["train"], found.splits["validation"], found.splits["test"])
 
 
@@ -114,26 +138,41 @@ def _content(splits: dict[str, list[ImageFile]], cuts: dict[str, _Cut]) -> list:
     return [files, settings]
 
 
-def _prepare(entry: Path, splits: dict[str, list[ImageFile]], cuts: dict[str, _Cut]) -> None:
+def _check_regions(splits: dict[str, list[ImageFile]], options: Options, finder: Finder | None) -> None:
+    if options.patches:
+        raise UserError(f"--region={options.region}: not of images that are cut into --patches; leave one of them out")
+    without = [file for files in splits.values() for file in files if not file.regions]
+    if finder is None and without:
+        raise UserError(
+            f"--region={options.region}: {without[0].path} has no mask of its organ; add masks (see --dataset=folder), "
+            "or give a run of fanogan lungs train with --region_from"
+        )
+
+
+def _prepare(entry: Path, splits: dict[str, list[ImageFile]], cuts: dict[str, _Cut], finder: Finder | None) -> None:
     skipped: list[tuple[str, str]] = []
+    unfit: list[tuple[str, str]] = []
     total = sum(map(len, splits.values()))
     with tqdm(total=total, desc="Preparing images", unit="image", file=sys.stderr) as bar:
 
         def items(split: str) -> Iterator[Item]:
             cut = cuts[split]
-            made_in_order = ordered_map(lambda file: _items(file, cut), splits[split], _WORKERS, ahead=2 * _WORKERS)
+            of_file = functools.partial(_items, cut=cut, finder=finder)
+            made_in_order = ordered_map(of_file, splits[split], _WORKERS, ahead=2 * _WORKERS)
             for file, made in zip(splits[split], made_in_order, strict=True):
-                if isinstance(made, UserError):
+                if isinstance(made, OrganNotFound):
+                    unfit.append((file.name, str(made)))
+                elif isinstance(made, UserError):
                     skipped.append((file.name, str(made)))
                 else:
                     yield from made
                 bar.update()
 
-        image_cache.write(entry, {split: items(split) for split in splits}, skipped)
+        image_cache.write(entry, {split: items(split) for split in splits}, skipped, unfit)
 
 
-def _items(file: ImageFile, cut: _Cut) -> list[Item] | UserError:
-    """What one file contributes; the error, if it is unreadable and may be skipped.
+def _items(file: ImageFile, cut: _Cut, finder: Finder | None) -> list[Item] | UserError:
+    """What one file contributes; the error, if it is unreadable and may be skipped, or its organ is not found.
 
     Raises:
       UserError: unreadable, or of an unfit size.
@@ -141,23 +180,34 @@ def _items(file: ImageFile, cut: _Cut) -> list[Item] | UserError:
     try:
         image = read_image(file.path)
         mask = None if file.mask is None else read_image(file.mask) > 0
-        parts = [read_image(path) > 0 for path in file.regions]
+        parts = [] if finder else [read_image(path) > 0 for path in file.regions]
     except UserError as error:
         if cut.skip_unreadable:
             return error
         raise
     if mask is None and cut.masks:
         mask = _within(file.boxes, image.shape)
-    for path, pixels in ((file.mask, mask), *zip(file.regions, parts, strict=True)):
+    regions = () if finder else file.regions
+    for path, pixels in ((file.mask, mask), *zip(regions, parts, strict=True)):
         if pixels is not None and pixels.shape != image.shape:
             raise UserError(f"{path}: {_text(pixels)} pixels, but its image has {_text(image)}; make them the same size")
-    for path, pixels in zip(file.regions, parts, strict=True):
+    for path, pixels in zip(regions, parts, strict=True):
         if not pixels.any():
             raise UserError(f"{path}: an empty region; mark the organ's pixels, or leave its image out")
     region = np.any(parts, axis=0) if parts else None
+    size = cut.size or image.shape
+    if cut.region != "none":
+        image = resize(image, (FILM, FILM))
+        mask, region = (None if pixels is None else resize_mask(pixels, (FILM, FILM)) for pixels in (mask, region))
+    if finder:
+        try:
+            region = resize_mask(finder.find(resize(image, (FILM, FILM))), image.shape)
+        except OrganNotFound as error:
+            return error
+    if region is not None:
+        image, (mask, region) = organ.cut(image, region, cut.region, mask, region)
 
     if not cut.patches or cut.size is None:
-        size = cut.size or image.shape
         small_mask, small_region = (None if pixels is None else resize_mask(pixels, size) for pixels in (mask, region))
         return [Item(resize(image, size), small_mask, small_region, file.label, file.class_name, file.name, file.group)]
 
@@ -202,6 +252,6 @@ def _text(image: np.ndarray) -> str:
     return f"{image.shape[0]}x{image.shape[1]}"
 
 
-def _report(skipped: list[tuple[str, str]]) -> None:
-    first = ", ".join(name for name, _ in skipped[:3]) + (", ..." if len(skipped) > 3 else "")
-    print(f"Skipped {len(skipped)} unreadable images: {first}", file=sys.stderr)
+def _report(what: str, names: list[str]) -> None:
+    first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    print(f"{what}: {first}", file=sys.stderr)

@@ -1,13 +1,14 @@
 """Any images a user names or hands over, read one after another: memory does not grow with their number."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from fanogan_tf.data.decode import EXTENSIONS, find_images, read_image
+from fanogan_tf.data.organ import OrganNotFound
 from fanogan_tf.data.parallel import ordered_map
 from fanogan_tf.data.pixels import resize, to_signed
 from fanogan_tf.errors import UserError
@@ -18,6 +19,14 @@ _LUMINANCE = np.array([299, 587, 114]) / 1000
 _WORKERS = min(8, os.cpu_count() or 1)
 
 
+Cut = Callable[[np.ndarray], np.ndarray]
+
+
+def whole(image: np.ndarray) -> np.ndarray:
+    """Leaves an image as it is."""
+    return image
+
+
 class ImageStream:
     """Files and folders, in the order given; a folder's images are sorted, a file named twice is read once.
 
@@ -25,12 +34,14 @@ class ImageStream:
       paths: files, and folders to search at any depth.
       image_shape: (H, W, 1); images are resized to it.
       skip_unreadable: leave out unreadable images and go on, instead of raising.
+      cut: what becomes of an image (H, W) uint16 of its own size before it is resized; an image for which it raises OrganNotFound
+        is left out.
 
     Raises:
       UserError: a path does not exist, or a folder holds no images.
     """
 
-    def __init__(self, paths: Sequence[Path], image_shape: tuple[int, int, int], skip_unreadable: bool = False):
+    def __init__(self, paths: Sequence[Path], image_shape: tuple[int, int, int], skip_unreadable: bool = False, cut: Cut = whole):
         found: dict[Path, None] = {}
         for path in map(Path, paths):
             if path.is_dir():
@@ -45,7 +56,14 @@ class ImageStream:
         self._paths = list(found)
         self._size = (image_shape[0], image_shape[1])
         self._skip_unreadable = skip_unreadable
+        self._cut = cut
         self.skipped: list[str] = []  # Names of the unreadable images of the latest round of `batches`, so far.
+        self.unfit: list[str] = []  # Names of those without their organ, and why.
+
+    @property
+    def paths(self) -> list[Path]:
+        """The images named, in order."""
+        return list(self._paths)
 
     def __len__(self) -> int:
         """The number of images named, those that turn out unreadable included."""
@@ -62,11 +80,15 @@ class ImageStream:
           UserError: an unreadable image, unless skip_unreadable.
         """
         self.skipped.clear()
+        self.unfit.clear()
         names, images = [], []
         ahead = max(batch_size, 2 * _WORKERS)
         for path, image in zip(self._paths, ordered_map(self._read, self._paths, _WORKERS, ahead), strict=True):
             if image is None:
                 self.skipped.append(path.as_posix())
+                continue
+            if isinstance(image, OrganNotFound):
+                self.unfit.append(f"{path.as_posix()} ({image})")
                 continue
             names.append(path.as_posix())
             images.append(image)
@@ -76,10 +98,12 @@ class ImageStream:
         if images:
             yield unlabelled_batch(names, images)
 
-    def _read(self, path: Path) -> np.ndarray | None:
+    def _read(self, path: Path) -> np.ndarray | OrganNotFound | None:
         """(H, W) uint16; None if the image is unreadable and may be skipped."""
         try:
-            return resize(read_image(path), self._size)
+            return resize(self._cut(read_image(path)), self._size)
+        except OrganNotFound as error:
+            return error
         except UserError:
             if not self._skip_unreadable:
                 raise
@@ -97,7 +121,7 @@ def unlabelled_batch(names: list[str], images: list[np.ndarray]) -> dict[str, np
 
 
 def given_batches(
-    images: GivenImage | Iterable[GivenImage], image_shape: tuple[int, int, int], batch_size: int
+    images: GivenImage | Iterable[GivenImage], image_shape: tuple[int, int, int], batch_size: int, cut: Cut = whole
 ) -> Iterator[dict[str, np.ndarray]]:
     """All images once, in order, resized to what a detector takes.
 
@@ -107,18 +131,23 @@ def given_batches(
         last is 3 or 4 long is one colour image. uint8 or uint16. Colour becomes luminance, and a fourth channel is dropped.
       image_shape: (H, W, 1).
       batch_size: at most so many images per batch.
+      cut: see `ImageStream`.
 
     Yields:
       What `ImageStream.batches` yields. An array's name is its number, from "0" on; a file's is its path.
 
     Raises:
-      UserError: a file that cannot be read, a folder without images, or an array that is no image (says which).
+      UserError: a file that cannot be read, a folder without images, an array that is no image, or a film without its organ (says
+        which).
     """
     names: list[str] = []
     rows: list[np.ndarray] = []
     for number, (name, image) in enumerate(_each(images)):
         names.append(name or str(number))
-        rows.append(resize(image, image_shape[:2]))
+        try:
+            rows.append(resize(cut(image), image_shape[:2]))
+        except OrganNotFound as error:
+            raise UserError(f"image {names[-1]}: {error}; leave it out") from error
         if len(rows) == batch_size:
             yield unlabelled_batch(names, rows)
             names, rows = [], []

@@ -41,6 +41,30 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(np.rint(np.asarray(resized)), image.dtype)
 
 
+def resize_in_graph(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """(h, w) float32 -> (H, W) float32, rounded to whole numbers: `resize`, in a graph.
+
+    Pillow's two passes as two products with matrices, columns before rows. It sums up in double precision, and so does this.
+    """
+    height, width = size
+    across = tf.matmul(tf.cast(image, tf.float64), _weights(tf.shape(image)[1], width), transpose_b=True)
+    down = tf.matmul(_weights(tf.shape(image)[0], height), tf.cast(tf.cast(across, tf.float32), tf.float64))
+    return tf.ensure_shape(tf.round(tf.cast(down, tf.float32)), size)
+
+
+def _weights(old: tf.Tensor, new: int) -> tf.Tensor:
+    """What each of `old` pixels in a row gives to each of `new` ones: (new, old) float64, every row's sum is 1.
+
+    A triangle around the new pixel's centre, which reaches one old pixel far, or one new pixel where those are larger.
+    """
+    scale = tf.cast(old, tf.float64) / new
+    reach = tf.maximum(scale, 1.0)
+    centres = (tf.range(new, dtype=tf.float64) + 0.5) * scale
+    distances = tf.abs(tf.range(tf.cast(old, tf.float64), dtype=tf.float64) + 0.5 - centres[:, tf.newaxis]) / reach
+    triangle = tf.nn.relu(1.0 - distances)
+    return triangle / tf.reduce_sum(triangle, axis=1, keepdims=True)
+
+
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A bool mask (H, W) at another size: a pixel is set where at least half of what it covers was set."""
     return np.asarray(resize(mask.astype(np.uint8) * np.uint8(255), size) >= 128)

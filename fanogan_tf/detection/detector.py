@@ -14,11 +14,13 @@ from fanogan_tf import files
 from fanogan_tf.detection import terms
 from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.detection.normality import Hidden, Normality
+from fanogan_tf.detection.regions import Front
 from fanogan_tf.detection.robust import Scales
 from fanogan_tf.detection.scoring import ScoresImages
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 
 SETTINGS_FILE = "detector.json"
+FRONT = "front"
 _WEIGHTS = "weights"
 _ARRAYS = "arrays.npz"
 _NORMALITY = "normality.npz"
@@ -38,6 +40,7 @@ class Detector(ScoresImages):
       INPUTS: names of what it takes of each image, columns of a batch: `image`, and perhaps `region`.
       RESTORES: whether it measures reconstruction and residual.
       ENCODER: name of the network from images to latent vectors, where it has one.
+      front: what cuts films to their organ before they are scored; None where images are scored whole.
       normality, scales: what is known of normal images, with which more terms are measured; None where there is no critic, and
         in detectors of earlier versions.
       scored_by: `paper`, the method's own score, or `robust`, see `robust.score`.
@@ -56,6 +59,7 @@ class Detector(ScoresImages):
         self.normality: Normality | None = None
         self.scales: Scales | None = None
         self.scored_by = "paper"
+        self.front: Front | None = None
         needed = (*self.NETWORKS, *self.SETTINGS, *self.ARRAYS)
         if parts.keys() != set(needed):
             raise TypeError(f"{self.KIND}: needs {', '.join(needed)}, not {', '.join(parts)}")
@@ -140,6 +144,10 @@ class Detector(ScoresImages):
             raise ValueError(f"{self.KIND}: not calibrated yet")
         return self.calibration
 
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """See `ScoresImages.cut`. Raises OrganNotFound, see `Front.cut`."""
+        return image if self.front is None else self.front.cut(image)
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, 1)."""
@@ -178,7 +186,13 @@ class Detector(ScoresImages):
             if self.normality is not None:
                 known: dict[str, Any] = self.normality.arrays()
                 np.savez(temporary / _NORMALITY, **known)
+            self.save_front(temporary)
             (temporary / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
+
+    def save_front(self, folder: Path) -> None:
+        """Writes what stands before the detector, if anything does, below `folder`."""
+        if self.front is not None:
+            self.front.save(folder / FRONT)
 
     @classmethod
     def from_settings(cls, settings: dict, folder: Path, precision: str = "") -> "Detector":

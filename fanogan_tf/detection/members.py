@@ -68,6 +68,7 @@ class MembersDetector(Detector):
                 # Only the whole is calibrated; what a member is saved with has no say.
                 member.calibration = member.calibration or self.calibration
                 member.save(temporary / str(number))
+            self.save_front(temporary)
             settings = {"kind": KIND, "means": self.means, "calibration": calibration, "scored_by": self.scored_by}
             (temporary / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
 

@@ -104,6 +104,10 @@ class ScoresImages:
         """See `Detector.judge`."""
         raise NotImplementedError
 
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """What is scored of an image (H, W) uint16 of any size: all of it, unless a subclass says otherwise."""
+        return image
+
     def score(self, images: GivenImage | Iterable[GivenImage], *, maps: bool = True, batch_size: int = 64) -> Scores:
         """Scores images of any size, grey or colour.
 
@@ -118,7 +122,7 @@ class ScoresImages:
         if tuple(self.INPUTS) != ("image",):
             raise UserError(f"this detector takes {', '.join(self.INPUTS)}; score its data set with fanogan score")
         parts: dict[str, list[np.ndarray]] = {}
-        for batch in given_batches(images, self.image_shape, batch_size):
+        for batch in given_batches(images, self.image_shape, batch_size, self.cut):
             judged = self.judge(batch["image"])
             kept = {name: judged[name] for name in ("score", "probability", "anomalous")} | {"name": batch["name"]}
             if maps and "residual" in judged:

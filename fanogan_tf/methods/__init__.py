@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fanogan_tf.detection import members
 from fanogan_tf.detection.calibration import Calibration
-from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
+from fanogan_tf.detection.detector import FRONT, SETTINGS_FILE, Detector
 from fanogan_tf.detection.members import MembersDetector
+from fanogan_tf.detection.regions import Front
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.adv_ae import AdversarialAutoencoder
 from fanogan_tf.methods.ae import Autoencoder
@@ -59,14 +60,21 @@ def load_detector(folder: Path, precision: str = "") -> Detector:
     Raises:
       UserError: there is no detector in `folder`, or one of another version.
     """
-    path = Path(folder) / SETTINGS_FILE
+    detector = _without_front(Path(folder), precision)
+    if (Path(folder) / FRONT).is_dir():
+        detector.front = Front.load(Path(folder) / FRONT)
+    return detector
+
+
+def _without_front(folder: Path, precision: str) -> Detector:
+    path = folder / SETTINGS_FILE
     if not path.is_file():
         raise UserError(f"{folder}: no trained detector here; run fanogan train to the end first")
     settings = json.loads(path.read_text(encoding="utf-8"))
     if settings.get("kind") == members.KIND:
-        parts = [load_detector(Path(folder) / str(number), precision) for number in range(len(settings["means"]))]
+        parts = [load_detector(folder / str(number), precision) for number in range(len(settings["means"]))]
         return MembersDetector(parts, settings["means"], Calibration.from_json(settings["calibration"]))
     kind = detector_kinds().get(settings.get("kind"))
     if kind is None:
         raise UserError(f"{path}: not written by this version of fanogan_tf; run fanogan train on its run once more")
-    return kind.from_settings(settings, Path(folder), precision)
+    return kind.from_settings(settings, folder, precision)

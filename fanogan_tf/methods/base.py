@@ -13,6 +13,7 @@ from fanogan_tf.detection.calibration import Calibration, calibrate
 from fanogan_tf.detection.description import describe
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.members import MembersDetector, joined
+from fanogan_tf.detection.regions import front_of
 from fanogan_tf.detection.scoring import batch_size_for
 from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
@@ -166,6 +167,7 @@ def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options
             "held-out images: the threshold rests on an assumed exponential tail; hold out more",
             file=sys.stderr,
         )
+    detector.front = front_of(options)
     detector.save(run.detector)
 
 

@@ -1,7 +1,7 @@
 """GANomaly (Akcay et al. 2018): an encoder, a decoder and a second encoder, trained against a discriminator.
 
 Networks: `networks/autoencoder.py`. With `--ganomaly_autoencoder=unet`, a residual U-Net takes the place of first encoder and
-decoder (the chest X-ray thesis, A.2); z is made of its deepest features. The thesis trained that one by WGAN, which here it is not.
+decoder (the chest X-ray thesis, A.2); z is made of its deepest features. The thesis trained that one by WGAN; here it is not.
 
 Losses: section 3.3, equations 1 to 3. The paper writes norms; the authors' code, which the weights 1 : 50 : 1 are made for, takes
 means over all values of an image, and of squares where the norm is of second order. So it is here.
@@ -30,6 +30,7 @@ from fanogan_tf.training import monitoring
 from fanogan_tf.training.losses import discriminator_loss, mean_square
 from fanogan_tf.training.monitoring import Sheet
 from fanogan_tf.training.optimization import descend, loss_scaled
+
 
 @dataclasses.dataclass(frozen=True)
 class LossWeights:

@@ -11,7 +11,6 @@ from keras import layers
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.normalization import BatchNormalization
 
-
 _MOST = 8  # Times dim, the widest map.
 
 
@@ -49,7 +48,9 @@ class UNet(keras.Model):
         super().__init__(name=name)
         height, width, channels = image_shape
         if height % 2**depth or width % 2**depth:
-            raise UserError(f"--image_size={height}x{width}: a U-Net halves the sides {depth} times; take multiples of {2**depth}")
+            raise UserError(
+                f"--image_size={height}x{width}: a U-Net halves the sides {depth} times; take multiples of {2**depth}"
+            )
         filters = [dim * min(2**level, _MOST) for level in range(depth + 1)]
         self.down = [ResidualBlock(count) for count in filters[:-1]]
         self.bottom = ResidualBlock(filters[-1])

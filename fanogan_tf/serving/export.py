@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from fanogan_tf import files
+from fanogan_tf.data.organ import FILM
 from fanogan_tf.detection import calibration
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
@@ -68,7 +69,7 @@ def _write(detector: Detector, folder: Path) -> dict:
         described[name] = {"inputs": _described(inputs), "outputs": _described(concrete.structured_outputs)}
     archive.write_out(str(folder), verbose=False)
     (folder / EXTRA).mkdir()
-    warmup.write(folder / EXTRA / warmup.FILE, detector.spec.image_shape, detector.INPUTS)
+    warmup.write(folder / EXTRA / warmup.FILE, _shape(detector), detector.INPUTS)
     return described
 
 
@@ -86,28 +87,46 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# How each input of a detector is made of pixels, and of encoded files.
-_FROM_PIXELS = {"image": graph_decoding.to_signed, "region": graph_decoding.to_region}
-_FROM_FILES = {"image": graph_decoding.decode_image, "region": graph_decoding.decode_mask}
+# How each input of a detector is made of pixels, and of encoded files: levels of 16 bits, and regions.
+_FROM_PIXELS = {"image": graph_decoding.to_levels, "region": graph_decoding.to_region}
+_FROM_FILES = {"image": graph_decoding.decode, "region": graph_decoding.decode_mask}
+
+
+def _shape(detector: Detector) -> tuple[int, int, int]:
+    """(H, W, 1) of the images that are sent: whole films, where the detector cuts them itself."""
+    return detector.spec.image_shape if detector.front is None else (FILM, FILM, 1)
+
+
+def _seen(detector: Detector, levels: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Images (B, H, W, 1) in [-1, 1] of what was sent, and `region_found` where the detector cuts films."""
+    if detector.front is None:
+        return graph_decoding.sixteen_bits_to_signed(levels), {}
+    cut, found = detector.front.cut_in_graph(levels, detector.spec.image_shape[:2])
+    return graph_decoding.sixteen_bits_to_signed(cut), {"region_found": found}
 
 
 def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFunction]:
     """The functions, their inputs by name; every input and output has the batch, of any size, first.
 
     serving_default: for each of `Detector.INPUTS` one of its name, (B, H, W, 1) float32 in [0, 255] -> what `Detector.measure`
-      returns of it; `probability` (B,) float32 and `anomalous` (B,) bool.
+      returns of it; `probability` (B,) float32 and `anomalous` (B,) bool. Where the detector cuts films to their organ, whole
+      films are sent, H and W are FILM, and `region_found` (B,) bool says whether the organ was found: where not, no score counts.
     serving_bytes: for each NAME of them `NAME_bytes`, (B,) strings, PNG or JPEG, each of any size -> the same.
     encode: `image` -> `latent` (B, latent_dim).
     generate: `latent` -> `generated` (B, H, W, 1), in [-1, 1] as all images that come out.
     """
-    shape = detector.spec.image_shape
+    shape = _shape(detector)
     pixels = {name: tf.TensorSpec((None, *shape), tf.float32, name=name) for name in detector.INPUTS}
     contents = {name: tf.TensorSpec((None,), tf.string, name=f"{name}_bytes") for name in detector.INPUTS}
     latent = tf.TensorSpec((None, detector.latent_dim), tf.float32, name="latent")
 
+    def measure(levels: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+        images, found = _seen(detector, levels)
+        return detector.measured(images, *others) | found
+
     @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)] * len(pixels))  # One graph, which both call.
     def judged(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        measured = _even_of_none(detector.measured, *inputs)
+        measured = _even_of_none(measure, *inputs)
         return {
             **measured,
             "probability": calibration.probability(detector.calibrated(), measured["score"]),
@@ -127,8 +146,8 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     encoder = getattr(detector, detector.ENCODER, None)
     if encoder:
         encode = _inference(encoder, "latent")
-        seen = lambda image: detector.spec.prepared(graph_decoding.to_signed(image))  # noqa: E731
-        functions["encode"] = (lambda image: _even_of_none(encode, seen(image)), [pixels["image"]])
+        seen = lambda image: detector.spec.prepared(_seen(detector, graph_decoding.to_levels(image))[0])  # noqa: E731
+        functions["encode"] = (lambda image: _even_of_none(lambda one: encode(seen(one)), image), [pixels["image"]])
     if detector.can_generate:
         generate = _inference(detector.generator, "generated")
         functions["generate"] = (lambda latent: _even_of_none(generate, latent), [latent])

@@ -6,6 +6,8 @@ differs by one level of 65535 in few pixels.
 
 import tensorflow as tf
 
+from fanogan_tf.data.pixels import resize_in_graph
+
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _APP1, _SCAN, _ORIENTATION = 0xE1, 0xDA, 0x0112
 _NAME = list(b"Exif\0\0")
@@ -25,15 +27,10 @@ def decode(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
       InvalidArgumentError: one of them is neither, or damaged.
     """
     return tf.map_fn(
-        lambda one: resize(_grey(one), size)[..., tf.newaxis],
+        lambda one: resize_in_graph(_grey(one), size)[..., tf.newaxis],
         contents,
         fn_output_signature=tf.TensorSpec((*size, 1), tf.float32),
     )
-
-
-def decode_image(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """The same -> float32 in [-1, 1]."""
-    return sixteen_bits_to_signed(decode(contents, size))
 
 
 def decode_mask(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
@@ -42,27 +39,30 @@ def decode_mask(contents: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     As `pixels.resize_mask`: a pixel is set where at least half of what it covers was set.
     """
     return tf.map_fn(
-        lambda one: tf.cast(resize(255.0 * tf.cast(_grey(one) > 0.0, tf.float32), size) >= 128.0, tf.float32)[..., tf.newaxis],
+        lambda one: tf.cast(resize_in_graph(255.0 * tf.cast(_grey(one) > 0.0, tf.float32), size) >= 128.0, tf.float32)[
+            ..., tf.newaxis
+        ],
         contents,
         fn_output_signature=tf.TensorSpec((*size, 1), tf.float32),
     )
 
 
-def to_signed(image: tf.Tensor) -> tf.Tensor:
-    """Grey levels (B, H, W, 1) float32 in [0, 255] -> float32 in [-1, 1].
-
-    Of an image of 8 bits, or of 16 divided by 257, comes to the last bit what `pixels.to_signed` says.
+def to_levels(image: tf.Tensor) -> tf.Tensor:
+    """Grey levels (B, H, W, 1) float32 in [0, 255] -> those of 16 bits, in [0, 65535].
 
     Raises, in the graph:
       InvalidArgumentError: a value is outside of [0, 255], or NaN. Of an image scaled otherwise a score means nothing.
     """
     fitting = tf.reduce_all((image >= 0.0) & (image <= 255.0))
     with tf.control_dependencies([tf.debugging.Assert(fitting, ["image: grey levels must be in [0, 255]"])]):
-        return sixteen_bits_to_signed(image * 257.0)
+        return image * 257.0
 
 
 def sixteen_bits_to_signed(values: tf.Tensor) -> tf.Tensor:
-    """Float32 in [0, 65535] -> float32 in [-1, 1]."""
+    """Float32 in [0, 65535] -> float32 in [-1, 1].
+
+    Of an image of 8 bits, or of 16, comes to the last bit what `pixels.to_signed` says.
+    """
     # By way of float64, for in float32 TensorFlow multiplies by the inverse instead, which is not always the same.
     return tf.cast(tf.cast(values, tf.float64) / 32767.5, tf.float32) - 1.0
 
@@ -70,30 +70,6 @@ def sixteen_bits_to_signed(values: tf.Tensor) -> tf.Tensor:
 def to_region(values: tf.Tensor) -> tf.Tensor:
     """Any pixels (B, H, W, 1) -> float32, 1 where they are above 0, else 0."""
     return tf.cast(values > 0.0, tf.float32)
-
-
-def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """(h, w) float32 -> (H, W) float32, rounded to whole numbers: `pixels.resize`.
-
-    Pillow's two passes as two products with matrices, columns before rows. It sums up in double precision, and so does this.
-    """
-    height, width = size
-    across = tf.matmul(tf.cast(image, tf.float64), weights(tf.shape(image)[1], width), transpose_b=True)
-    down = tf.matmul(weights(tf.shape(image)[0], height), tf.cast(tf.cast(across, tf.float32), tf.float64))
-    return tf.ensure_shape(tf.round(tf.cast(down, tf.float32)), size)
-
-
-def weights(old: tf.Tensor, new: int) -> tf.Tensor:
-    """What each of `old` pixels in a row gives to each of `new` ones: (new, old) float64, every row's sum is 1.
-
-    A triangle around the new pixel's centre, which reaches one old pixel far, or one new pixel where those are larger.
-    """
-    scale = tf.cast(old, tf.float64) / new
-    reach = tf.maximum(scale, 1.0)
-    centres = (tf.range(new, dtype=tf.float64) + 0.5) * scale
-    distances = tf.abs(tf.range(tf.cast(old, tf.float64), dtype=tf.float64) + 0.5 - centres[:, tf.newaxis]) / reach
-    triangle = tf.nn.relu(1.0 - distances)
-    return triangle / tf.reduce_sum(triangle, axis=1, keepdims=True)
 
 
 def orientation(contents: tf.Tensor) -> tf.Tensor:

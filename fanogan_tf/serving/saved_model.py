@@ -124,22 +124,25 @@ def version_folder(folder: Path) -> Path:
     raise UserError(f"{folder}: no SavedModel here (no saved_model.pb, nor a version with one); fanogan export makes one")
 
 
-def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_size: int) -> str:
+def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_size: int, sent: ImageSet | None = None) -> str:
     """Scores `test` with both, in the same batches; returns the line that says how far apart they are.
+
+    sent: what a model gets that cuts whole films itself, those of `test`; None: `test`.
 
     Raises:
       UserError: the images are of another size than the model's; or a score differs by more than TOLERANCE, relative.
     """
-    if test.image_shape != served.image_shape:
+    sent = test if sent is None else sent
+    if sent.image_shape != served.image_shape:
         raise UserError(
-            f"{served.path}: takes images of {_size(served.image_shape)}, those of the run are {_size(test.image_shape)}: "
+            f"{served.path}: takes images of {_size(served.image_shape)}, those of the run are {_size(sent.image_shape)}: "
             f"an export of another run"
         )
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     for first in range(0, len(test), batch_size):
         part = np.arange(first, min(first + batch_size, len(test)))
         _, *more = inputs = test.inputs(part, detector.INPUTS)
-        parts.append((detector.measure(*inputs)["score"], served(grey_levels(test.images[part]), *more)["score"]))
+        parts.append((detector.measure(*inputs)["score"], served(grey_levels(sent.images[part]), *more)["score"]))
     ours, exported = (np.concatenate(scores).astype(np.float64) for scores in zip(*parts, strict=True))
     absolute = np.abs(ours - exported)
     relative = np.divide(absolute, np.abs(ours), out=np.where(absolute == 0, 0.0, np.inf), where=ours != 0)

@@ -19,10 +19,11 @@ def items(count, split="train", masks=False, shape=(3, 4), first=0):
 
 def test_what_was_written_is_read(tmp_path):
     entry = image_cache.entry_path(tmp_path / "cache", ["anything"])
-    image_cache.write(entry, {"train": items(123), "test": items(4, "test", masks=True)}, [("a.png", "broken")])
+    splits = {"train": items(123), "test": items(4, "test", masks=True)}
+    image_cache.write(entry, splits, [("a.png", "broken")], [("b.png", "no lungs found")])
     found = image_cache.read(entry)
     assert set(found.splits) == {"train", "test"}
-    assert found.skipped == [("a.png", "broken")]
+    assert (found.skipped, found.unfit) == ([("a.png", "broken")], [("b.png", "no lungs found")])
     train, test = found.splits["train"], found.splits["test"]
     assert isinstance(train.images, np.memmap) and train.images.dtype == np.uint16 and not train.images.flags.writeable
     assert train.images.shape == (123, 3, 4, 1)
@@ -35,13 +36,13 @@ def test_what_was_written_is_read(tmp_path):
 
 
 def test_files_are_plain_npy(tmp_path):
-    image_cache.write(tmp_path / "prepared-x", {"train": items(1000)}, [])
+    image_cache.write(tmp_path / "prepared-x", {"train": items(1000)}, [], [])
     assert np.load(tmp_path / "prepared-x" / "train.npy", allow_pickle=False).shape == (1000, 3, 4, 1)
 
 
 def test_images_that_are_windows_of_larger_ones(tmp_path):
     large = np.arange(100, dtype=np.uint16).reshape(10, 10)
-    image_cache.write(tmp_path / "prepared-x", {"train": [image_cache.Item(large[2:5, 3:7], None, None, 0, "c", "n")]}, [])
+    image_cache.write(tmp_path / "prepared-x", {"train": [image_cache.Item(large[2:5, 3:7], None, None, 0, "c", "n")]}, [], [])
     np.testing.assert_array_equal(image_cache.read(tmp_path / "prepared-x").splits["train"].images[0, ..., 0], large[2:5, 3:7])
 
 
@@ -56,7 +57,7 @@ def test_items_are_written_as_they_come(tmp_path):
             most = max(most, sum(image() is not None for image in images))
             yield item
 
-    image_cache.write(tmp_path / "prepared-x", {"train": counted()}, [])
+    image_cache.write(tmp_path / "prepared-x", {"train": counted()}, [], [])
     assert len(images) == 50
     assert most <= 3  # The one at hand, and at most the one before it in either loop.
 
@@ -64,7 +65,7 @@ def test_items_are_written_as_they_come(tmp_path):
 def test_absent_or_damaged_entry_is_none(tmp_path):
     entry = tmp_path / "prepared-x"
     assert image_cache.read(entry) is None
-    image_cache.write(entry, {"train": items(9)}, [])
+    image_cache.write(entry, {"train": items(9)}, [], [])
     (entry / "train.npy").write_bytes((entry / "train.npy").read_bytes()[:-1])
     assert image_cache.read(entry) is None
     (entry / "train.npy").unlink()
@@ -76,13 +77,13 @@ def test_absent_or_damaged_entry_is_none(tmp_path):
 def test_different_sizes(tmp_path):
     splits = {"train": items(2), "test": items(1, "test", shape=(5, 6))}
     with pytest.raises(UserError, match=r"3x4 in train/0, 5x6 in test/0; give --image_size"):
-        image_cache.write(tmp_path / "prepared-x", splits, [])
+        image_cache.write(tmp_path / "prepared-x", splits, [], [])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_readable(tmp_path):
-    with pytest.raises(UserError, match=r"train: none .*a.png: broken"):
-        image_cache.write(tmp_path / "prepared-x", {"train": items(0)}, [("a.png", "a.png: broken")])
+    with pytest.raises(UserError, match=r"train: none .*usable.*a.png: broken"):
+        image_cache.write(tmp_path / "prepared-x", {"train": items(0)}, [("a.png", "a.png: broken")], [])
 
 
 def test_key_is_about_the_content(tmp_path):
@@ -91,7 +92,7 @@ def test_key_is_about_the_content(tmp_path):
 
 
 def test_old_entries_are_removed_and_nothing_else(tmp_path):
-    image_cache.write(tmp_path / "prepared-old", {"train": items(2)}, [])
+    image_cache.write(tmp_path / "prepared-old", {"train": items(2)}, [], [])
     (tmp_path / "mine").mkdir()
     long_ago = time.time() - 7200
     for name in (".prepared-a.1", ".prepared-b.2"):
@@ -99,5 +100,5 @@ def test_old_entries_are_removed_and_nothing_else(tmp_path):
         (tmp_path / name / "train.npy").touch()
         os.utime(tmp_path / name, (long_ago, long_ago))
     os.utime(tmp_path / ".prepared-a.1" / "train.npy", (long_ago, long_ago))
-    image_cache.write(tmp_path / "prepared-new", {"train": items(2)}, [])
+    image_cache.write(tmp_path / "prepared-new", {"train": items(2)}, [], [])
     assert sorted(p.name for p in tmp_path.iterdir()) == [".prepared-b.2", "mine", "prepared-new"]

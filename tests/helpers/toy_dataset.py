@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fanogan_tf.data.image_set import ImageSet, Splits
-from fanogan_tf.data.image_stream import ImageStream
+from fanogan_tf.data.image_stream import Cut, ImageStream
 from fanogan_tf.datasets import Dataset
 from fanogan_tf.options import Options
 
@@ -32,9 +32,9 @@ def load(options: Options, cache_dir: Path) -> Splits:
 
 
 def open_paths(
-    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int]
+    paths: Sequence[Path], options: Options, cache_dir: Path, image_shape: tuple[int, int, int], cut: Cut
 ) -> tuple[ImageStream, tuple]:
-    return ImageStream(list(paths), image_shape, options.skip_unreadable), ()
+    return ImageStream(list(paths), image_shape, options.skip_unreadable, cut), ()
 
 
 STRIPES = Dataset(load=load, open=open_paths, describe=lambda options: "synthetic stripes")

@@ -1,0 +1,1 @@
+"""The finder of lungs: trained on films and masks, and used by itself."""
