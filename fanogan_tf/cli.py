@@ -23,6 +23,7 @@ COMMANDS = {
     "train": training.TRAIN,
     "score": scoring.SCORE,
     "evaluate": scoring.EVALUATE,
+    "screen": scoring.SCREEN,
     "compare": scoring.COMPARE,
     "reproduce": training.REPRODUCE,
     "lungs train": lungs.TRAIN,

@@ -363,6 +363,15 @@ class Options:
         choices=["quantile", "mean_3sd"],
         free=True,
     )
+    screened: float = _option(
+        "detector",
+        0.0,
+        "Share of normal images that a filter reports as certainly normal, so that nobody need read them: those that score lower "
+        "than this quantile of held-out normals; 0: no filter.",
+        least=0.0,
+        most=0.99,
+        free=True,
+    )
     score_batch_size: int = _option(
         "running", 0, "Images scored at once, 0 for what suits the machine; changes speed, not scores.", least=0, free=True
     )

@@ -14,7 +14,8 @@ import tensorflow as tf
 from fanogan_tf import datasets, files, methods
 from fanogan_tf.data import leaks
 from fanogan_tf.data.grouping import group_finder
-from fanogan_tf.data.image_set import Splits
+from fanogan_tf.data.image_set import ImageSet, Splits
+from fanogan_tf.data.image_stream import ImageStream
 from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.data.organ import FILM
 from fanogan_tf.datasets import DATASETS
@@ -26,7 +27,7 @@ from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.distributed import cluster
 from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import measured, reliability, report
+from fanogan_tf.evaluation import measured, reliability, report, screening
 from fanogan_tf.evaluation import visual_turing as turing
 from fanogan_tf.evaluation.intervals import Interval
 from fanogan_tf.evaluation.measured import Counting
@@ -153,23 +154,38 @@ def _score_named(
     detector: Detector | ServedDetector, options: Options, images: list[Path], cache: Path, output: Path, maps: str
 ) -> int:
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
-    dataset = DATASETS[options.dataset]
+    source, groups = _opened(detector, options, images, cache)
+    count = _score(detector, options, source, groups, output, maps)
+    above = DATASETS[options.dataset].groups
+    if above and groups and maps:
+        above.measure(detector, groups, options, output, maps)
+    _tell_left_out(source)
+    return count
+
+
+def _opened(
+    detector: Detector | ServedDetector, options: Options, images: list[Path], cache: Path
+) -> tuple[ImageSet | ImageStream, tuple]:
+    """What a user names, and the groups that it is cut from.
+
+    Raises:
+      UserError: the detector's films were cut by masks, and these have none.
+    """
     if options.region != "none" and not options.region_from:
         raise UserError(
             f"--images: the run's films were cut by masks (--region={options.region}), which these have not; train with "
             "--region_from, a run of fanogan lungs train"
         )
-    source, groups = dataset.open(images, options, cache, detector.image_shape, detector.cut)
-    count = _score(detector, options, source, groups, output, maps)
-    if dataset.groups and groups and maps:
-        dataset.groups.measure(detector, groups, options, output, maps)
+    return DATASETS[options.dataset].open(images, options, cache, detector.image_shape, detector.cut)
+
+
+def _tell_left_out(source: ImageSet | ImageStream) -> None:
     skipped = getattr(source, "skipped", ())
     if skipped:
         print(f"skipped {len(skipped)} unreadable images: {', '.join(skipped[:5])}", file=sys.stderr)
     unfit = getattr(source, "unfit", ())
     if unfit:
         print(f"warning: {len(unfit)} films are not scored: {', '.join(unfit[:5])}", file=sys.stderr)
-    return count
 
 
 def _score(
@@ -206,12 +222,13 @@ def _score(
     return above.write_scores(rows, groups, output)
 
 
-def evaluate(run: RunDirectory, options: Options, subgroups: Sequence[str] = ()) -> str:
+def evaluate(run: RunDirectory, options: Options, subgroups: Sequence[str] = (), prevalence: float = 0.05) -> str:
     """Writes `run.report` from the scores and what was kept with them; returns the line that sums it up.
 
     Runs no network, and needs no image.
 
     subgroups: rules by which the report parts the test images, see `grouping.group_finder`.
+    prevalence: share of diseased images where a filter of certainly normal ones would be used.
     """
     table = score_table.read(run.scores)
     kept = measured.load(run.measured, run.scores, run.detector)
@@ -230,9 +247,31 @@ def evaluate(run: RunDirectory, options: Options, subgroups: Sequence[str] = ())
         leaks=found,
         columns=columns,
         seed=options.seed,
+        prevalence=prevalence,
     )
     auroc = "not defined, as the test images are not of both kinds" if values["auroc"] is None else f"{values['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
+
+
+def screen(run: RunDirectory, options: Options, diseased: list[Path], sensitivity: float) -> str:
+    """Sets the run's filter of certainly normal images by diseased images for development; returns what to print.
+
+    Raises:
+      UserError: what `screening.filter_for` raises.
+    """
+    detector = methods.load_detector(run.detector, options.mixed_precision)
+    source, _ = _opened(detector, options, diseased, run.cache)
+    rows = list(scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size)))
+    _tell_left_out(source)
+    cut, missed = screening.filter_for(np.array([row["score"] for row in rows]), sensitivity)
+    detector.calibration = dataclasses.replace(detector.calibrated(), filter=cut)
+    detector.save(run.detector)
+    below = float(detector.calibrated().probability(np.array([cut]))[0])
+    return (
+        f"certainly normal: scores below {cut:.6g}, as {below:.1%} of normal images have; {missed} of {len(rows)} "
+        f"diseased images for development lie below, so the sensitivity is at least {sensitivity:g} (one-sided 95 % bound)\n"
+        f"next: fanogan score --run_dir={run.path}, then evaluate"
+    )
 
 
 def compare(run: RunDirectory, other: RunDirectory) -> str:

@@ -1,4 +1,4 @@
-"""The commands that score and look: score, evaluate, compare, visual_turing, score_archive."""
+"""The commands that score and look: score, evaluate, screen, compare, visual_turing, score_archive."""
 
 import logging
 from pathlib import Path
@@ -66,7 +66,7 @@ def evaluate(options: Options, given: frozenset[str]) -> None:
     options = run.options(options, given)
     with starting():
         from fanogan_tf import pipeline
-    print(pipeline.evaluate(run, options, flags.FLAGS.subgroups))
+    print(pipeline.evaluate(run, options, flags.FLAGS.subgroups, flags.FLAGS.prevalence))
 
 
 def _evaluate_flags() -> None:
@@ -76,6 +76,41 @@ def _evaluate_flags() -> None:
         [],
         "Show the AUROC within subgroups too, by the rules of --group_by, as in csv:meta.csv:sex; numbers are parted in thirds. "
         "As many as you like.",
+    )
+    flags.DEFINE_float(
+        "prevalence", 0.05, "Share of diseased images where a filter would be used.", lower_bound=0.0, upper_bound=1.0
+    )
+
+
+def screen(options: Options, given: frozenset[str]) -> None:
+    """Sets a filter of certainly normal images that keeps a wanted sensitivity.
+
+    fanogan screen --run_dir=runs/lungs --diseased=PATH ... --sensitivity=0.98
+
+    The diseased images are for development: neither trained nor tested on. The filter becomes part of the detector, until that is
+    calibrated again. Score again to have it in the table (column screened), evaluate to see what it would take off the reader.
+    Without diseased images, --screened=SHARE of fanogan train sets the filter by held-out normal ones.
+    """
+    values = flags.FLAGS
+    run = RunDirectory(values.run_dir)
+    if not values.diseased:
+        raise UserError("--diseased: name images of disease, files or folders, that are neither trained nor tested on")
+    with run.locked():
+        options = run.options(options, given)
+        with starting():
+            from fanogan_tf import pipeline
+        print(pipeline.screen(run, options, [Path(path) for path in values.diseased], values.sensitivity))
+
+
+def _screen_flags() -> None:
+    flags.DEFINE_string("run_dir", "", "The trained run.")
+    flags.DEFINE_multi_string("diseased", [], "Images of disease for development, files and folders, as many as you like.")
+    flags.DEFINE_float(
+        "sensitivity",
+        0.98,
+        "Of all diseased images, at least this share is to reach the reader, with 95 % confidence.",
+        lower_bound=0.5,
+        upper_bound=0.9999,
     )
 
 
@@ -150,6 +185,7 @@ def _score_archive_flags() -> None:
 
 SCORE = Command(score, _score_flags, scopes=("scoring", "running"), rest="images")
 EVALUATE = Command(evaluate, _evaluate_flags, scopes=())
+SCREEN = Command(screen, _screen_flags, scopes=("scoring", "running"), rest="diseased")
 COMPARE = Command(compare, _compare_flags, scopes=())
 VISUAL_TURING = Command(visual_turing, _visual_turing_flags, scopes=())
 SCORE_ARCHIVE = Command(score_archive, _score_archive_flags, scopes=("scoring", "running"), rest="images", foreign="beam")

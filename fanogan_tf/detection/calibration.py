@@ -29,6 +29,7 @@ class Calibration:
       levels: (K,) the share of normals below each knot, inside (0, 1).
       tail: the normals' standard deviation; beyond the outermost knots the share falls by a factor e for each.
       normals: how many held-out normals there were; 0 in detectors of earlier versions, which do not tell.
+      filter: an image that scores lower is certainly normal, and need not be read; None where nothing is.
     """
 
     threshold: float
@@ -36,6 +37,7 @@ class Calibration:
     levels: np.ndarray
     tail: float
     normals: int = 0
+    filter: float | None = None
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
         """(N,) scores -> (N,) in [0, 1], linear between the knots and exponential beyond them."""
@@ -48,6 +50,11 @@ class Calibration:
     def anomalous(self, scores: np.ndarray) -> np.ndarray:
         """(N,) scores -> (N,) bool."""
         return np.asarray(scores) > self.threshold
+
+    def certainly_normal(self, scores: np.ndarray) -> np.ndarray:
+        """(N,) scores -> (N,) bool; see `filter`, which is not None."""
+        # As the exported model compares them.
+        return np.asarray(scores, np.float32) < np.float32(self.filter)
 
     def to_json(self) -> dict:
         """What `from_json` reads."""
@@ -69,13 +76,14 @@ class Calibration:
         return float(low), float(high)
 
 
-def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) -> Calibration:
+def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float, screened: float = 0.0) -> Calibration:
     """Fits a calibration.
 
     Args:
       normal_scores: (N,) scores of held-out normal images, at least two different ones.
       rule: `quantile`, the score that `false_positive_rate` of normal images exceed; or `mean_3sd`, their mean + 3 standard
         deviations.
+      screened: the share of normal images that are certainly normal; 0: there is no such filter.
 
     Raises:
       UserError: too few images for the distribution to mean anything.
@@ -102,7 +110,7 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float) 
         spread = np.linspace(0, rest, _MOST_KNOTS - _TAIL_KNOTS, endpoint=False).round().astype(int)
         kept = np.unique(np.concatenate([spread, np.arange(rest, len(knots))]))
         knots, levels = knots[kept], levels[kept]
-    return Calibration(threshold, knots, levels, tail, count)
+    return Calibration(threshold, knots, levels, tail, count, float(np.quantile(scores, screened)) if screened else None)
 
 
 def probability(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
@@ -121,6 +129,11 @@ def probability(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
 def anomalous(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
     """`Calibration.anomalous` of (B,) float32 scores: (B,) bool. In float32, as NumPy compares them."""
     return score > tf.constant(calibration.threshold, tf.float32)
+
+
+def certainly_normal(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
+    """`Calibration.certainly_normal` of (B,) float32 scores: (B,) bool."""
+    return score < tf.constant(calibration.filter, tf.float32)
 
 
 def _score_at(level: float, knots: np.ndarray, levels: np.ndarray, tail: float) -> float:

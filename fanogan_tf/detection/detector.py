@@ -133,10 +133,14 @@ class Detector(ScoresImages):
         return {name: value.numpy() for name, value in self._measure(*tensors).items()}
 
     def judge(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """`measure`, and what the calibration makes of the score: probability (B,) float64 and anomalous (B,) bool."""
+        """`measure`, and what the calibration makes of the score: probability (B,) float64 and anomalous (B,) bool.
+
+        Where it has a filter, certainly_normal (B,) bool as well.
+        """
         measured = self.measure(*inputs)
         calibration, score = self.calibrated(), measured["score"]
-        return {**measured, "probability": calibration.probability(score), "anomalous": calibration.anomalous(score)}
+        sure = {} if calibration.filter is None else {"certainly_normal": calibration.certainly_normal(score)}
+        return {**measured, "probability": calibration.probability(score), "anomalous": calibration.anomalous(score), **sure}
 
     def calibrated(self) -> Calibration:
         """The calibration. Raises ValueError where there is none yet."""

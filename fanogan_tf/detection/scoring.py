@@ -53,6 +53,7 @@ def score_rows(
                     **{name: judged[name][i] for name in ("score", "probability", "anomalous")},
                     **{term: judged[term][i] if term in judged else math.nan for term in OWN},
                     **{term: judged[term][i] for term in FURTHER if term in judged},
+                    **({"certainly_normal": judged["certainly_normal"][i]} if "certainly_normal" in judged else {}),
                 }
             bar.update(len(batch["name"]))
 

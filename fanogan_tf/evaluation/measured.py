@@ -12,10 +12,11 @@ import numpy as np
 
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
+from fanogan_tf.data.pixels import to_grey
 from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import no_model
+from fanogan_tf.evaluation import metrics, no_model, screening
 from fanogan_tf.evaluation.figures import image_rows, latent_walk
 from fanogan_tf.evaluation.pixels import PixelCounts, RegionCounts
 
@@ -30,11 +31,16 @@ class Counting:
 
     def __init__(self) -> None:
         self.pixels, self.regions = PixelCounts(), RegionCounts()
+        self.missed: list[tuple[float, str, np.ndarray]] = []
         self.masks = False
         self.seconds = 0.0
 
     def update(self, batch: dict[str, np.ndarray], measured: dict[str, np.ndarray]) -> None:
-        """Counts a batch with what the detector measured of it."""
+        """Counts a batch with what the detector measured of it, and keeps anomalous images that the filter misses."""
+        if "certainly_normal" in measured:
+            for i in np.flatnonzero(measured["certainly_normal"] & (batch["label"] == metrics.ANOMALOUS)):
+                self.missed.append((float(measured["score"][i]), str(batch["name"][i]), to_grey(batch["image"][i, ..., 0])))
+            self.missed = sorted(self.missed, key=lambda kept: kept[:2])[: screening.MOST_MISSED]
         if "mask" not in batch or "residual" not in measured:
             return
         start = time.perf_counter()
@@ -60,6 +66,8 @@ class Measured:
       groups: the figures of what is reported above the image, such as volumes.
       belongs: (N,) str, what each image belongs to, such as a patient; empty where each stands for itself.
       no_model: see `no_model.scores`; empty where the training images were not at hand.
+      missed: names (N,) and images (N, H, W) uint8 of at most 24 anomalous images that the filter misses, the lowest score first;
+        empty where it misses none, or there is none.
     """
 
     scores: str
@@ -73,11 +81,13 @@ class Measured:
     groups: dict | None
     belongs: np.ndarray
     no_model: dict[str, np.ndarray]
+    missed: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Writes it as `folder`, in place of what was there; never half."""
         values = {name: getattr(self, name) for name in ("scores", "settings", "threshold", "masks", "pixel", "groups")}
         arrays: dict[str, Any] = {f"walked/{name}": array for name, array in self.walked.items()}
+        arrays |= {f"missed/{name}": array for name, array in self.missed.items()}
         arrays["belongs"] = self.belongs
         values |= {"kinds": list(self.looked), "no_model": list(self.no_model)}
         arrays |= {f"no_model/{number}": scores for number, scores in enumerate(self.no_model.values())}
@@ -130,6 +140,12 @@ def measure(
         walked=latent_walk.walk(table.label, detector, test, seed) if detector.can_generate else {},
         groups=groups,
         belongs=np.array([], str) if test.groups is None else np.asarray(test.groups),
+        missed={
+            "names": np.array([name for _, name, _ in counting.missed]),
+            "images": np.stack([image for *_, image in counting.missed]),
+        }
+        if counting.missed
+        else {},
         no_model={} if train is None or not len(table) else no_model.scores(train, test, seed),
     )
 
@@ -169,6 +185,7 @@ def _joined(values: dict, arrays: dict[str, np.ndarray]) -> Measured:
     kinds, names = values.pop("kinds"), values.pop("no_model", [])
     looked: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in kinds}
     walked: dict[str, np.ndarray] = {}
+    missed: dict[str, np.ndarray] = {}
     pixel_roc, belongs, without = None, np.array([], str), {}
     for key, array in arrays.items():
         part, *rest = key.split("/")
@@ -176,13 +193,15 @@ def _joined(values: dict, arrays: dict[str, np.ndarray]) -> Measured:
             looked[kinds[int(rest[0])]][rest[1]] = array
         elif part == "walked":
             walked[rest[0]] = array
+        elif part == "missed":
+            missed[rest[0]] = array
         elif part == "no_model":
             without[names[int(rest[0])]] = array
         elif part == "belongs":
             belongs = array
         else:
             pixel_roc = array
-    return Measured(**values, pixel_roc=pixel_roc, looked=looked, walked=walked, belongs=belongs, no_model=without)
+    return Measured(**values, pixel_roc=pixel_roc, looked=looked, walked=walked, belongs=belongs, no_model=without, missed=missed)
 
 
 def _sum(path: Path) -> str:

@@ -32,6 +32,7 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
         page_evidence.figures(values),
         page_evidence.no_model(values),
         _thresholds(values),
+        page_evidence.screening(values),
         _pixel(values),
         _volumes(values),
         _figures(shown),

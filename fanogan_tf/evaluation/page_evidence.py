@@ -91,6 +91,39 @@ def subgroups(values: dict) -> str:
     return f"<h2>Subgroups</h2>\n{html.table(header, rows, text_columns=2)}"
 
 
+def screening(values: dict) -> str:
+    """What a filter of certainly normal images would take off the reader, and what it would miss."""
+    found = values.get("screening")
+    if not found:
+        return ""
+    common = html.percent(found["prevalence"])
+    rows = []
+    for key, name in {
+        "taken_off": "Test images taken off the reader",
+        "sensitivity": "Sensitivity: diseased images that go to the reader",
+        "specificity": "Specificity: normal images taken off the reader",
+        "taken_off_at_prevalence": f"Images taken off the reader where {common} are diseased",
+        "negative_predictive_value": f"Of those, truly normal (negative predictive value) where {common} are diseased",
+    }.items():
+        of = found[key]
+        rows.append(
+            [name, html.number(of["value"]), html.interval(of), f"{of['part']:,} of {of['whole']:,}" if "part" in of else ""]
+        )
+    count = len(found["missed"])
+    missed = (
+        f"<p>It misses {count:,} diseased images, the lowest score first: {escape(', '.join(found['missed'][:_LISTED]))}"
+        f"{', ...' if count > _LISTED else ''}.</p>"
+        if count
+        else "<p>It misses no diseased image.</p>"
+    )
+    text = (
+        "A filter reports certainly normal images at once; all others go to the reader with their probability. It was set before "
+        "any test image was seen. The last two intervals are made of the ends of the two before them. For research, not for "
+        "diagnosis."
+    )
+    return f"<h2>Screening</h2>\n<p>{text}</p>\n{html.table(['Figure', 'Value', '95 % interval', 'Images'], rows)}\n{missed}"
+
+
 def _p(value: float | None) -> str:
     if value is None:
         return "n/a"

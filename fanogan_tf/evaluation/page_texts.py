@@ -61,6 +61,15 @@ CAPTIONS = {
         "what it has learned from normal images, so what it cannot redraw stays in the residual, brighter where the "
         "difference is larger. All residuals share one scale.",
     ),
+    "screening": (
+        "Workload against sensitivity",
+        "Each point is one filter. Right means more diseased images reach the reader, up means fewer normal images to read. "
+        "The diamond is the filter that was set, with the 95 % intervals of both.",
+    ),
+    "missed": (
+        "Missed by the filter",
+        "Diseased images that the filter calls certainly normal, the lowest score first, at most 24.",
+    ),
     "latent_walk": (
         "A walk through latent space",
         "Images the generator draws from latent codes between known ones. Neighbours should change little by little and every "
@@ -72,7 +81,7 @@ CAPTIONS = {
     ),
 }
 
-SQUARE = ("roc", "precision_recall", "pixel_roc")  # shown smaller than the page is wide
+SQUARE = ("roc", "precision_recall", "pixel_roc", "screening")  # shown smaller than the page is wide
 
 CSS = """
 :root { --ink: #1f2933; --faint: #5f6b76; --paper: #ffffff; --line: #d9dee3; --panel: #f4f6f8; --mark: #0072b2; }

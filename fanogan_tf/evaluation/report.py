@@ -12,7 +12,7 @@ from fanogan_tf import files
 from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import metrics, page, reliability
+from fanogan_tf.evaluation import metrics, page, reliability, screening
 from fanogan_tf.evaluation.figures import curves, distributions, image_rows, latent_walk, style
 from fanogan_tf.evaluation.measured import Measured
 
@@ -28,6 +28,7 @@ def write_report(
     leaks: Leaks | None = None,
     columns: dict[str, np.ndarray] | None = None,
     seed: int = 0,
+    prevalence: float = 0.05,
 ) -> dict:
     """Writes metrics.json, the figures and index.html into `folder`, which is replaced as a whole or not at all.
 
@@ -41,6 +42,7 @@ def write_report(
       leaks: images on two sides of the split; None where nobody has looked.
       columns: by which to part the test images, see `reliability.subgroups`.
       seed: of the bootstrap.
+      prevalence: the share of diseased images where a filter would be used.
 
     Returns:
       what metrics.json holds.
@@ -50,6 +52,9 @@ def write_report(
     """
     check_scores(table, measured.threshold)
     values = measure(table, measured, timing, columns or {}, seed)
+    screened = screening.figures(table, prevalence)
+    if screened is not None:
+        values["screening"] = screened
     if leaks is not None:
         values["leaks"] = {"compared": leaks.compared, "exact": leaks.exact, "near": leaks.near}
     with files.whole_folder(Path(folder)) as temporary:
@@ -116,6 +121,10 @@ def draw(table: ScoreTable, measured: Measured, values: dict, note: str) -> Iter
     yield "boxplot", distributions.boxplot(table, threshold, note)
     if measured.looked:
         yield "reconstructions", image_rows.reconstructions(table, measured.looked, note)
+    if "screening" in values:
+        yield "screening", curves.screening(values["screening"], note)
+    if measured.missed:
+        yield "missed", image_rows.missed(measured.missed, note)
     if measured.walked:
         yield "latent_walk", latent_walk.latent_walk(measured.walked, note)
     if measured.pixel_roc is not None:

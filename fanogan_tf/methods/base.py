@@ -30,7 +30,7 @@ CRITIC = ("n_critic", "gradient_penalty")
 SCORE = ("score", "nearest_normals")  # Of methods whose detector has a critic.
 # Every method reads these.
 _READ_BY_ALL = names("images", "scoring", "running") | {
-    *("method", "seed", "deterministic", "mixed_precision", "folded", "false_positive_rate", "threshold_rule")
+    *("method", "seed", "deterministic", "mixed_precision", "folded", "false_positive_rate", "threshold_rule", "screened")
 }
 
 
@@ -150,7 +150,7 @@ def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options
     if len(detectors) > 1:
         held_out_means, whole = joined(found)
         detector = MembersDetector(detectors, held_out_means)
-    detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate)
+    detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate, options.screened)
     names = {"image_residual": "A_R", "feature_residual": "A_D"}
     # Those of members are divided by their means.
     shown = names if len(detectors) == 1 else {}

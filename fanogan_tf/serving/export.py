@@ -109,8 +109,9 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     """The functions, their inputs by name; every input and output has the batch, of any size, first.
 
     serving_default: for each of `Detector.INPUTS` one of its name, (B, H, W, 1) float32 in [0, 255] -> what `Detector.measure`
-      returns of it; `probability` (B,) float32 and `anomalous` (B,) bool. Where the detector cuts films to their organ, whole
-      films are sent, H and W are FILM, and `region_found` (B,) bool says whether the organ was found: where not, no score counts.
+      returns of it; `probability` (B,) float32 and `anomalous` (B,) bool; `certainly_normal` (B,) bool where there is a filter.
+      Where the detector cuts films to their organ, whole films are sent, H and W are FILM, and `region_found` (B,) bool says
+      whether the organ was found: where not, no score counts.
     serving_bytes: for each NAME of them `NAME_bytes`, (B,) strings, PNG or JPEG, each of any size -> the same.
     encode: `image` -> `latent` (B, latent_dim).
     generate: `latent` -> `generated` (B, H, W, 1), in [-1, 1] as all images that come out.
@@ -126,11 +127,12 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
 
     @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)] * len(pixels))  # One graph, which both call.
     def judged(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        measured = _even_of_none(measure, *inputs)
+        measured, found = _even_of_none(measure, *inputs), detector.calibrated()
         return {
             **measured,
-            "probability": calibration.probability(detector.calibrated(), measured["score"]),
-            "anomalous": calibration.anomalous(detector.calibrated(), measured["score"]),
+            "probability": calibration.probability(found, measured["score"]),
+            "anomalous": calibration.anomalous(found, measured["score"]),
+            **({} if found.filter is None else {"certainly_normal": calibration.certainly_normal(found, measured["score"])}),
         }
 
     def from_pixels(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:

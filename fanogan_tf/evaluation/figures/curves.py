@@ -52,6 +52,24 @@ def precision_recall(labels: np.ndarray, scores: np.ndarray, metrics: dict, note
     return figure
 
 
+def screening(found: dict, note: str = "") -> Figure:
+    """Draws how many normal images each filter takes off the reader, against the diseased ones that it lets through.
+
+    found: `screening.figures`. note: drawn small under the title.
+    """
+    figure, plot = style.axes(6.2, 6.4, "Work saved against diseased images read", note)
+    curve, here = found["curve"], [found[name] for name in ("sensitivity", "specificity")]
+    plot.plot(curve["sensitivity"], curve["specificity"], color=style.NORMAL_COLOUR, linewidth=2.2, label="filters", zorder=3)
+    x, y = (of["value"] for of in here)
+    spreads = [[[of["value"] - of["low"]], [of["high"] - of["value"]]] for of in here]
+    plot.errorbar([x], [y], xerr=spreads[0], yerr=spreads[1], color=style.INK, linewidth=1.2, capsize=3, zorder=4)
+    _mark(plot, x, y, f"this filter: sensitivity {x:.3f},\n{y:.1%} of normal images taken off", "D")
+    style.unit_square(plot)
+    style.label_axes(plot, "sensitivity: diseased images that go to the reader", "normal images taken off the reader")
+    style.legend(plot, loc="lower left")
+    return figure
+
+
 def roc_overlay(scores: dict[str, tuple[np.ndarray, np.ndarray]], note: str = "") -> Figure:
     """Draws one ROC curve of images per method.
 

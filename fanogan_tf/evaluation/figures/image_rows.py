@@ -75,6 +75,7 @@ def frame(plot: Axes, column: int, height: int, width: int, colour: str) -> None
 
 PER_KIND = 8
 _CELL, _LEFT, _RIGHT = 0.8, 1.25, 1.15  # inches: width of an image, room for the row names, room for the colour bar
+_NAME = 26  # Characters of a file's name under its image.
 _HEADER, _SCORES, _BELOW, _NONE = 0.34, 0.2, 0.28, 0.3  # inches: a block's name, its line of scores, space under it, "none"
 
 
@@ -162,6 +163,27 @@ def reconstructions(table: ScoreTable, looked: dict[str, dict[str, np.ndarray]],
         top += block_height
     if heat is not None:
         colour_bar(figure, heat, width - _RIGHT + 0.2, bar_top + _SCORES, "residual |x - G(E(x))|")
+    return figure
+
+
+def missed(kept: dict[str, np.ndarray], note: str = "") -> Figure:
+    """Diseased images that a filter misses, row by row, their names below.
+
+    kept: see `Measured.missed`. note: drawn small under the title.
+    """
+    images, names = kept["images"], kept["names"]
+    across = 6
+    wide, down = 1.35, -(-len(images) // across)
+    tall = wide * images.shape[1] / images.shape[2]
+    width = 0.3 + across * wide
+    height = style.heading_height(width, note) + down * (tall + _SCORES) + 0.1
+    figure, top = style.sheet(width, height, "Diseased images that the filter misses", note)
+    for number, (image, name) in enumerate(zip(images, names, strict=True)):
+        row, column = divmod(number, across)
+        plot = style.inch_axes(figure, 0.15 + column * wide, top + row * (tall + _SCORES), wide * 0.94, tall * 0.94)
+        plot.imshow(image, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="antialiased")
+        shown = style.shorten(str(name).rpartition("/")[2], _NAME)
+        plot.set_title(shown, y=-0.13, fontsize=style.NOTE_SIZE - 3.5, color=style.INK, pad=0)
     return figure
 
 
