@@ -18,7 +18,7 @@ from tqdm import tqdm
 from fanogan_tf.data import image_cache, organ, patches
 from fanogan_tf.data.decode import read_image
 from fanogan_tf.data.image_cache import Item
-from fanogan_tf.data.image_set import Splits
+from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.data.organ import FILM, OrganNotFound
 from fanogan_tf.data.parallel import ordered_map
 from fanogan_tf.data.pixels import parse_image_size, resize, resize_mask
@@ -113,6 +113,8 @@ def prepared(splits: dict[str, list[ImageFile]], options: Options, cache_dir: Pa
     if found is None:
         _prepare(entry, splits, cuts, finder)
         found = image_cache.read(entry)
+        if found and (options.region != "none" or finder or options.dataset == "chest_xray"):
+            _warn_of_inverted(found.splits)
     if found is None:
         raise UserError(f"{entry}: cannot be read, although it was just written; check the disk")
     if found.skipped:
@@ -138,6 +140,16 @@ def _content(splits: dict[str, list[ImageFile]], cuts: dict[str, _Cut]) -> list:
     return [files, settings]
 
 
+def _warn_of_inverted(splits: dict[str, ImageSet]) -> None:
+    names = [
+        name
+        for images in splits.values()
+        for name in images.names[organ.inverted(images.images, splits["train"].images)].tolist()
+    ]
+    if names:
+        _report(f"warning: {len(names)} films look inverted, dark where most are bright; invert them, or leave them out", names)
+
+
 def _check_regions(splits: dict[str, list[ImageFile]], options: Options, finder: Finder | None) -> None:
     if options.patches:
         raise UserError(f"--region={options.region}: not of images that are cut into --patches; leave one of them out")
@@ -152,12 +164,13 @@ def _check_regions(splits: dict[str, list[ImageFile]], options: Options, finder:
 def _prepare(entry: Path, splits: dict[str, list[ImageFile]], cuts: dict[str, _Cut], finder: Finder | None) -> None:
     skipped: list[tuple[str, str]] = []
     unfit: list[tuple[str, str]] = []
+    sides: dict[str, bool] = {}
     total = sum(map(len, splits.values()))
     with tqdm(total=total, desc="Preparing images", unit="image", file=sys.stderr) as bar:
 
         def items(split: str) -> Iterator[Item]:
             cut = cuts[split]
-            of_file = functools.partial(_items, cut=cut, finder=finder)
+            of_file = functools.partial(_items, cut=cut, finder=finder, sides=sides)
             made_in_order = ordered_map(of_file, splits[split], _WORKERS, ahead=2 * _WORKERS)
             for file, made in zip(splits[split], made_in_order, strict=True):
                 if isinstance(made, OrganNotFound):
@@ -167,12 +180,31 @@ def _prepare(entry: Path, splits: dict[str, list[ImageFile]], cuts: dict[str, _C
                 else:
                     yield from made
                 bar.update()
+            if split == list(splits)[-1]:
+                _check_sides(sides)
 
         image_cache.write(entry, {split: items(split) for split in splits}, skipped, unfit)
 
 
-def _items(file: ImageFile, cut: _Cut, finder: Finder | None) -> list[Item] | UserError:
+def _check_sides(sides: dict[str, bool]) -> None:
+    """Whether the first of a file's two regions lies left of the second, as in most files.
+
+    Raises:
+      UserError: in some it does not.
+    """
+    usual = sum(sides.values()) * 2 >= len(sides)
+    swapped = sorted(name for name, left in sides.items() if left != usual)
+    if swapped:
+        raise UserError(
+            f"{swapped[0]}: its left and right masks are swapped, beside {len(sides) - len(swapped)} films whose are not"
+            f"{f' (and {len(swapped) - 1} more)' if len(swapped) > 1 else ''}; swap the two files, or take the film out"
+        )
+
+
+def _items(file: ImageFile, cut: _Cut, finder: Finder | None, sides: dict[str, bool]) -> list[Item] | UserError:
     """What one file contributes; the error, if it is unreadable and may be skipped, or its organ is not found.
+
+    sides: gets, for a file of two regions, whether the first lies left of the second.
 
     Raises:
       UserError: unreadable, or of an unfit size.
@@ -194,6 +226,9 @@ def _items(file: ImageFile, cut: _Cut, finder: Finder | None) -> list[Item] | Us
     for path, pixels in zip(regions, parts, strict=True):
         if not pixels.any():
             raise UserError(f"{path}: an empty region; mark the organ's pixels, or leave its image out")
+    if len(parts) == 2:
+        first, second = (np.flatnonzero(part.any(axis=0)).mean() for part in parts)
+        sides[file.name] = bool(first < second)
     region = np.any(parts, axis=0) if parts else None
     size = cut.size or image.shape
     if cut.region != "none":

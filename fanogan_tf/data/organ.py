@@ -5,12 +5,15 @@ A film is brought to FILM x FILM pixels first, so that what is cut does not depe
 
 import numpy as np
 
+from fanogan_tf.data.patches import PatchArray
+from fanogan_tf.data.pixels import small_copies
 from fanogan_tf.errors import UserError
 
 FILM = 256
 # Of the box's sides, in percent, that stay around it.
 MARGIN = 4
-HOW = ("none", "crop", "cut_out")
+# A film is compared with the mean of others at this many pixels per side; real ones correlate with it by -.1 to 1.
+_SIDE, _INVERTED = 32, -0.2
 
 
 class OrganNotFound(UserError):
@@ -42,3 +45,16 @@ def cut(
         box_of = np.s_[top:bottom, left:right]
         return image[box_of], [None if part is None else part[box_of] for part in others]
     return np.where(region, image, image.dtype.type(0)) if how == "cut_out" else image, [*others]
+
+
+def inverted(films: np.ndarray | PatchArray, others: np.ndarray | PatchArray) -> np.ndarray:
+    """Which films are dark where most are bright: (N,) bool.
+
+    films: (N, H, W, 1) uint8 or uint16. others: (M, H, W, 1), those that most are, such as the training films.
+    """
+    mean = small_copies(others, _SIDE).mean(axis=0)
+    rows = small_copies(films, _SIDE)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    mean = mean - mean.mean()
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(mean)
+    return np.asarray(rows @ mean < _INVERTED * lengths)

@@ -18,7 +18,7 @@ from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import metrics, no_model, screening
 from fanogan_tf.evaluation.figures import image_rows, latent_walk
-from fanogan_tf.evaluation.pixels import PixelCounts, RegionCounts
+from fanogan_tf.evaluation.pixels import PixelCounts, Pointing, RegionCounts
 
 _FIGURES, _ARRAYS = "measured.json", "arrays.npz"
 
@@ -30,7 +30,7 @@ class Counting:
     """
 
     def __init__(self) -> None:
-        self.pixels, self.regions = PixelCounts(), RegionCounts()
+        self.pixels, self.regions, self.pointing = PixelCounts(), RegionCounts(), Pointing()
         self.missed: list[tuple[float, str, np.ndarray]] = []
         self.masks = False
         self.seconds = 0.0
@@ -47,6 +47,7 @@ class Counting:
         self.masks = True
         self.pixels.update(measured["residual"], batch["mask"])
         self.regions.update(measured["residual"], batch["mask"])
+        self.pointing.update(measured["residual"], batch["mask"])
         self.seconds += time.perf_counter() - start
 
 
@@ -59,7 +60,8 @@ class Measured:
       settings: the checksum of the settings, calibration included, of the saved detector that measured it.
       threshold: the detector's.
       masks: whether pixels were counted.
-      pixel: `PixelCounts.result`, with `regions`, that of `RegionCounts`; None where no pixel is anomalous.
+      pixel: `PixelCounts.result`, with `regions`, that of `RegionCounts`, and `pointing`, a `Pointing`; None where no pixel is
+        anomalous.
       pixel_roc: (2, M), the ROC curve of the pixels, where there is one.
       looked: see `image_rows.look`; empty where the method restores no images.
       walked: see `latent_walk.walk`; empty where the method generates no images.
@@ -128,6 +130,7 @@ def measure(
     pixel = counting.pixels.result() if counting.masks else None
     if pixel is not None:
         pixel["regions"] = counting.regions.result()
+        pixel["pointing"] = dataclasses.asdict(counting.pointing)
     everything = np.arange(len(test))
     return Measured(
         scores=_sum(scores),

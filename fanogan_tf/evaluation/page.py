@@ -109,7 +109,17 @@ def _pixel(values: dict) -> str:
     if pixel is None:
         return "<h2>Pixels</h2>\n<p class='missing'>The masks mark no pixel, or all of them, so there are no pixel figures.</p>"
     text = "Each pixel's residual against the mask; sensitivity and specificity at the pixels' own Youden threshold."
-    return f"<h2>Pixels</h2>\n<p>{text}</p>\n{_pixel_table(pixel)}\n{_regions(pixel.get('regions'))}"
+    return f"<h2>Pixels</h2>\n<p>{text}</p>\n{_pixel_table(pixel)}\n{_pointing(pixel)}{_regions(pixel.get('regions'))}"
+
+
+def _pointing(pixel: dict) -> str:
+    found = pixel.get("pointing")
+    if not found or not found["images"]:
+        return ""
+    share = html.percent(found["hits"] / found["images"])
+    return (
+        f"<p>The highest residual of an image lies on its mask in {found['hits']:,} of {found['images']:,} images, {share}.</p>\n"
+    )
 
 
 def _pixel_table(pixel: dict) -> str:

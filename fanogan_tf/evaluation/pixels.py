@@ -202,6 +202,25 @@ class RegionCounts:
 
 
 @dataclasses.dataclass
+class Pointing:
+    """The pointing game (Zhang et al. 2018): images with anomalous pixels, and those of them whose highest residual lies on one.
+
+    An image with several highest residuals is a hit where the first of them, row by row, is.
+    """
+
+    images: int = 0
+    hits: int = 0
+
+    def update(self, residual: np.ndarray, mask: np.ndarray) -> None:
+        """Counts some images in: (B, H, W, 1) both, see `PixelCounts.update`."""
+        flat, marked = residual.reshape(len(residual), -1), mask.reshape(len(mask), -1) > 0.5
+        here = marked[np.arange(len(flat)), flat.argmax(axis=1)]
+        some = marked.any(axis=1)
+        self.images += int(some.sum())
+        self.hits += int((here & some).sum())
+
+
+@dataclasses.dataclass
 class _Tally:
     """Regions of one kind, summed up.
 

@@ -41,6 +41,18 @@ def test_montgomery_has_both_lungs(tmp_path):
     assert region[5, 3] and region[5, 12] and not region[5, 10] and not region[0].any()
 
 
+def test_montgomery_with_left_and_right_swapped(tmp_path):
+    root = made.montgomery(tmp_path / "films")
+    masks = [root / "ManualMask" / f"{side}Mask" / "MCUCXR_0003_0.png" for side in ("left", "right")]
+    for mask, left in zip(masks, (False, True), strict=True):
+        made.lungs(mask, left)
+    said = r"MCUCXR_0003_0.png: its left and right masks are swapped, beside 25 films whose are not; swap the two files"
+    with pytest.raises(UserError, match=said):
+        load(root, tmp_path / "cache")
+    # What was prepared before stays; nothing half is kept.
+    assert not [*(tmp_path / "cache").glob("prepared-*")]
+
+
 def test_shenzhen_leaves_out_films_without_lungs(tmp_path, capsys):
     splits = load(made.shenzhen(tmp_path / "films"), tmp_path / "cache")
     assert "left out 2 films: films: no mask of the lungs" in capsys.readouterr().err

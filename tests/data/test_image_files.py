@@ -103,3 +103,15 @@ def test_nothing_tells_where_the_organ_is(root, tmp_path):
         load(root, tmp_path, region="crop")
     with pytest.raises(UserError, match=r"--region=crop: not of images that are cut into --patches"):
         load(root, tmp_path, Stripe(), region="crop", patches=2)
+
+
+def test_inverted_films_are_warned_of(root, tmp_path, capsys):
+    image, region = lung_films.film(77)
+    save(root / "test_normal" / "77.png", 255 - image)
+    save(root / "test_regions" / "77.png", region.astype(np.uint8) * np.uint8(255))
+    load(root, tmp_path)  # Of images of anything, nothing is said.
+    assert "inverted" not in capsys.readouterr().err
+    load(root, tmp_path, region="cut_out")
+    load(root, tmp_path, Stripe())
+    said = capsys.readouterr().err
+    assert "warning: 1 films look inverted" in said and "test_normal/77.png" in said

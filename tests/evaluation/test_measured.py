@@ -49,7 +49,9 @@ def test_pixels_are_those_of_all_images_at_once(tmp_path):
     test, detector, made = kept(tmp_path)
     counts = PixelCounts()
     counts.update(detector.measure(test.float_images(np.arange(60)))["residual"], test.masks)
-    assert made.pixel | {"regions": None} == counts.result() | {"regions": None}
+    others = {"regions": None, "pointing": None}
+    assert made.pixel | others == counts.result() | others
+    assert made.pixel["pointing"]["images"] == 40
     np.testing.assert_array_equal(made.pixel_roc, np.stack(counts.roc_curve()))
 
 

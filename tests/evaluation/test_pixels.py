@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 from fanogan_tf.evaluation.metrics import at_threshold
-from fanogan_tf.evaluation.pixels import LARGEST, LEVELS, PixelCounts, RegionCounts
+from fanogan_tf.evaluation.pixels import LARGEST, LEVELS, PixelCounts, Pointing, RegionCounts
 
 
 def _noisy(seed: int = 0):
@@ -243,3 +243,14 @@ def test_a_state_makes_the_same_counts_again():
         same_regions.update(residual[::-1], mask)
         assert regions.result() == before != same_regions.result(), kinds
     assert RegionCounts.from_state(RegionCounts().state).result() is None
+
+
+def test_pointing_by_hand():
+    """The highest residual lies on the mask of the first image and beside that of the second; the third has no mask."""
+    residual, mask = np.zeros((3, 4, 4, 1)), np.zeros((3, 4, 4, 1))
+    residual[0, 1, 2] = residual[1, 3, 3] = residual[2, 0, 1] = 1.5
+    mask[:2, 1:3, 1:3] = 1
+    pointing = Pointing()
+    pointing.update(residual, mask)
+    pointing.update(residual[:1], mask[:1])
+    assert (pointing.images, pointing.hits) == (3, 2)

@@ -42,7 +42,7 @@ def test_too_few_diseased_images():
 
 
 def test_the_wanted_sensitivity_is_kept_19_times_of_20():
-    """Over many development sets, the filter's true sensitivity, known for N(0, 1), is below the wanted one in 5 % and no more."""
+    """Over many development sets of N(0, 1), the filter's true sensitivity is below the wanted one in 5 % and no more."""
     random = np.random.default_rng(1)
     kept = [stats.norm.sf(screening.filter_for(random.normal(size=300), 0.95)[0]) >= 0.95 for _ in range(2000)]
     assert 0.945 < np.mean(kept) < 0.99
