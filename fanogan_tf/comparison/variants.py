@@ -22,7 +22,7 @@ class Variant:
       updates: options -> number of networks that one of its iterations updates; None for f-AnoGAN's own phases, and for methods
         fitted in one go.
       searches: whether it searches z for each image, which takes hundreds of times as long.
-      regions: whether it is trained on regions of the organ, which not all data have; only run where it is named.
+      named: whether it is run only where it is named: it asks for regions, which not all data have, or is of one paper's table.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Variant:
     gan: str = ""
     updates: Callable[[Options], int] | None = None
     searches: bool = False
-    regions: bool = False
+    named: bool = False
 
 
 def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
@@ -43,7 +43,7 @@ def _fanogan(name: str, title: str, encoder_loss: str, bound: str) -> Variant:
 
 def _roi(name: str, title: str, consistency: str) -> Variant:
     settings = {"method": "roi_ganomaly", "consistency": consistency}
-    return Variant(name, title, settings, updates=lambda options: 4, regions=True)
+    return Variant(name, title, settings, updates=lambda options: 4, named=True)
 
 
 def _two(options: Options) -> int:
@@ -66,7 +66,18 @@ _ALL = (
     Variant("gan_r", "GAN_R", {"method": "anogan", "anogan_variant": "gan_r"}, gan="anogan", updates=_two, searches=True),
     Variant("p_d", "P_D", {"method": "anogan", "anogan_variant": "p_d"}, gan="anogan", updates=_two),
     Variant("ganomaly", "GANomaly", {"method": "ganomaly"}, updates=lambda options: 4),
-    Variant("unet", "GANomaly, U-Net", {"method": "ganomaly", "ganomaly_autoencoder": "unet"}, updates=lambda options: 4),
+    Variant(
+        "unet", "GANomaly, U-Net", {"method": "ganomaly", "ganomaly_autoencoder": "unet"}, updates=lambda options: 4, named=True
+    ),
+    Variant(
+        "ganomaly_original",
+        "GANomaly, its settings",
+        # Those of its authors' code but for the width and the number of updates.
+        {"method": "ganomaly", "latent_dim": 100, "learning_rate": 2e-4, "batch_size": 64},
+        updates=lambda options: 4,
+        named=True,
+    ),
+    Variant("fanogan_dcgan", "f-AnoGAN, DCGAN", {"method": "fanogan", "network": "dcgan"}, named=True),
     _roi("roi_l2", "ROI + L2", "l2"),
     _roi("roi_sure", "ROI + SURE", "sure"),
     _roi("roi_pure", "ROI + PURE", "poisson_gauss"),
@@ -79,29 +90,15 @@ VARIANTS = {variant.name: variant for variant in _ALL}
 BASELINES = ("pca", "ocsvm")
 TABLE_1 = (
     *BASELINES,
-    *(
-        "ae",
-        "adv_ae",
-        "ali",
-        "critic",
-        "anogan",
-        "gan_r",
-        "p_d",
-        "ganomaly",
-        "unet",
-        "roi_l2",
-        "roi_sure",
-        "roi_pure",
-        "iterative",
-    ),
-    "fanogan",
+    *("ae", "adv_ae", "ali", "critic", "anogan", "gan_r", "p_d", "ganomaly", "ganomaly_original", "unet"),
+    *("roi_l2", "roi_sure", "roi_pure", "iterative", "fanogan_dcgan", "fanogan"),
 )
 TABLE_2 = ("ziz", "izi", "fanogan")
 TABLE_A1 = ("ziz_linear", "izi_linear", "fanogan_linear")
 
 
 def chosen(names: list[str]) -> list[Variant]:
-    """Picks the variants of these names, in the order of training; all that need no regions for an empty list.
+    """Picks the variants of these names, in the order of training; all but those that want to be named for an empty list.
 
     Raises:
       UserError: no such variant.
@@ -109,7 +106,7 @@ def chosen(names: list[str]) -> list[Variant]:
     for name in names:
         if name not in VARIANTS:
             raise UserError(f"--methods={name}: no such method; choose from {', '.join(VARIANTS)}")
-    return [variant for variant in _ALL if variant.name in names or not (names or variant.regions)]
+    return [variant for variant in _ALL if variant.name in names or not (names or variant.named)]
 
 
 def options_of(variant: Variant, options: Options, seed: int, searched_images: int) -> Options:

@@ -39,7 +39,7 @@ def test_only_searches_score_fewer_images():
 
 def test_a_gan_comes_before_the_variants_that_use_it():
     order = [variant.name for variant in chosen([])]
-    assert sorted(order) == sorted(name for name, variant in VARIANTS.items() if not variant.regions)
+    assert sorted(order) == sorted(name for name, variant in VARIANTS.items() if not variant.named)
     assert all(order.index(variant.gan) < order.index(variant.name) for variant in chosen([]) if variant.gan)
 
 

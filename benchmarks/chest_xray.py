@@ -1,0 +1,199 @@
+"""The chest X-ray thesis's table on real films: methods on whole films, on lung crops and with all but the lungs black.
+
+python benchmarks/chest_xray.py --data=DIR --work=DIR -> results/chest_xray.json; --methods=pca,roi_sure --regions=none --seeds=0
+
+--data is a folder as `--dataset=folder` has it, of whole films with train_regions/ and test_regions/. A finder of lungs is
+trained on these first; every other run takes its lungs from it, in training as in scoring. A row is written once it is there,
+and what has a row is not run again.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import harness
+import numpy as np
+
+NAME = "chest_xray"
+WHAT = "AUROC on children's films, by what is wrong with them; test films scored once per row. 95 % intervals (DeLong)."
+COMMAND = "python benchmarks/chest_xray.py --data=DIR --work=DIR"
+METHODS = ("pca", "ocsvm", "ganomaly", "roi_l2", "roi_sure", "roi_pure", "unet", "ganomaly_original", "fanogan", "fanogan_dcgan")
+REGIONS = ("none", "crop", "cut_out")
+# A patient's films stay on one side.
+PATIENTS = r"--group_by=name:^((?:NORMAL2-)?IM-[0-9]+|person[0-9]+)"
+NOISE = (0.0, 0.02, 0.05, 0.1)  # Standard deviations; films are in [-1, 1].
+
+
+def fanogan(command: str, *arguments: str) -> float:
+    """Runs a command; returns how long it took, in seconds."""
+    start = time.perf_counter()
+    code = "import sys; from fanogan_tf.cli import main; sys.exit(main())"
+    subprocess.run([sys.executable, "-c", code, *command.split(), *arguments], check=True)
+    return time.perf_counter() - start
+
+
+def finder(data: Path, work: Path, kept: dict) -> Path:
+    """The run of the finder of lungs, trained where it is not there yet; its figures go into `kept`."""
+    run = work / "lungs"
+    if not (run / "lungs.json").is_file():
+        seconds = fanogan("lungs train", "--flagfile=lungs", f"--data_path={data}", f"--run_dir={run}", PATIENTS)
+        (run / "seconds.json").write_text(json.dumps(round(seconds)), encoding="utf-8")
+    kept["lungs"] = json.loads((run / "lungs.json").read_text(encoding="utf-8"))
+    if (run / "seconds.json").is_file():
+        kept["lungs_seconds"] = json.loads((run / "seconds.json").read_text(encoding="utf-8"))
+    return run
+
+
+def row(data: Path, work: Path, lungs: Path, method: str, region: str, seed: int) -> dict:
+    """Trains, scores and evaluates one run of the comparison."""
+    from fanogan_tf import datasets, pipeline
+    from fanogan_tf.methods import METHODS
+    from fanogan_tf.run_directory import RunDirectory
+
+    root = work / region
+    took_lungs = (f"--region={region}", f"--region_from={lungs}")
+    what = (f"--methods={method}", f"--seed={seed}", f"--run_dir={root}")
+    fanogan("reproduce", "--flagfile=chest_xray", f"--data_path={data}", PATIENTS, *took_lungs, *what)
+    run = RunDirectory(root / f"seed_{seed}" / method, root / "cache")
+    options = run.kept_options()
+    pipeline.evaluate(run, options)
+    values = json.loads((run.report / "metrics.json").read_text(encoding="utf-8"))
+    return {
+        "method": method,
+        "region": region,
+        "seed": seed,
+        "normal": values["normal_images"],
+        "anomalous": values["anomalous_images"],
+        "all": _interval(values["reliability"]["auroc"], "value"),
+        "kinds": {name: _interval(of["interval"] | of) for name, of in values["per_class"].items() if of["auroc"]},
+        "terms": {name: round(of["auroc"], 4) for name, of in values["per_term"].items()},
+        "no_model": {name: _interval(of) for name, of in values["no_model"].items()}
+        | simple(datasets.load(options, run.cache), region),
+        "iterations": options.iterations,
+        "training_seconds": round(sum(METHODS[options.method].training_seconds(run).values())),
+        "noise": noisy(run, options),
+    }
+
+
+def simple(splits, region: str) -> dict:
+    """Two more scores without a network: nine statistics of grey levels, and how much brighter the lungs are than the rest."""
+    from fanogan_tf.evaluation import intervals
+
+    train, test = (statistics(part.float_images(np.arange(len(part)))[..., 0]) for part in (splits.train, splits.test))
+    middle, inverse = train.mean(axis=0), np.linalg.inv(np.cov(train.T) + 1e-6 * np.eye(train.shape[1]))
+    scores = {"nine statistics, Mahalanobis": np.einsum("ni,ij,nj->n", test - middle, inverse, test - middle)}
+    if region == "none":
+        images, lungs = splits.test.inputs(np.arange(len(splits.test)), ("image", "region"))
+        sums = [(part * images).sum(axis=(1, 2, 3)) / np.maximum(part.sum(axis=(1, 2, 3)), 1) for part in (lungs, 1 - lungs)]
+        scores["lungs brighter than the rest"] = sums[0] - sums[1]
+    found = {}
+    for name, values in scores.items():
+        area, interval = intervals.auroc(values[splits.test.labels == 0], values[splits.test.labels == 1])
+        found[name] = {"auroc": round(area, 4), "low": _rounded(interval.low), "high": _rounded(interval.high)}
+        normal = values[splits.test.labels == 0]
+        for kind in sorted(set(splits.test.class_names[splits.test.labels == 1].tolist())):
+            found[name][kind] = round(intervals.auroc(normal, values[splits.test.class_names == kind])[0], 4)
+    return found
+
+
+def statistics(images: np.ndarray) -> np.ndarray:
+    """Mean, deviation, five percentiles, sharpness and skewness of images (N, H, W): (N, 9)."""
+    flat = images.reshape(len(images), -1)
+    mean, deviation = flat.mean(axis=1), flat.std(axis=1) + 1e-6
+    around = images[:, :-2, 1:-1] + images[:, 2:, 1:-1] + images[:, 1:-1, :-2] + images[:, 1:-1, 2:]
+    sharp = np.log(np.square(4.0 * images[:, 1:-1, 1:-1] - around).mean(axis=(1, 2)) + 1e-9)
+    skew = (((flat - mean[:, None]) / deviation[:, None]) ** 3).mean(axis=1)
+    return np.stack([mean, deviation, *np.percentile(flat, [5, 25, 50, 75, 95], axis=1), sharp, skew], axis=1)
+
+
+def noisy(run, options) -> dict:
+    """The AUROC of the test films with Gaussian noise added to them: standard deviation -> all, with its interval."""
+    import fanogan_tf
+    from fanogan_tf import datasets
+    from fanogan_tf.evaluation import intervals
+
+    detector, test = fanogan_tf.load(run.path), datasets.load(options, run.cache).test
+    images = test.float_images(np.arange(len(test)))
+    found = {}
+    for sigma in NOISE:
+        noise = np.random.default_rng(0).normal(0.0, 1.0, images.shape).astype(np.float32)
+        changed = np.clip(images + np.float32(sigma) * noise, -1.0, 1.0)
+        scores = np.concatenate([detector.measure(changed[i : i + 64])["score"] for i in range(0, len(changed), 64)])
+        np.save(run.path / f"noise_{sigma:g}.npy", scores)
+        area, interval = intervals.auroc(scores[test.labels == 0], scores[test.labels == 1])
+        found[f"{sigma:g}"] = {"auroc": round(area, 4), "low": _rounded(interval.low), "high": _rounded(interval.high)}
+    return found
+
+
+def differences(work: Path, rows: list[dict]) -> list[dict]:
+    """What each method has above plain GANomaly on the same films and noise, by the paired test: AUROC, interval and p."""
+    from fanogan_tf import datasets
+    from fanogan_tf.evaluation import intervals
+    from fanogan_tf.run_directory import RunDirectory
+
+    found = []
+    there = {(of["region"], of["seed"], of["method"]) for of in rows}
+    for region, seed, method in sorted(there):
+        if not method.startswith("roi_") or (region, seed, "ganomaly") not in there:
+            continue
+        folder = work / region / f"seed_{seed}"
+        run = RunDirectory(folder / method, work / region / "cache")
+        if not run.flags.is_file():
+            continue
+        labels = datasets.load(run.kept_options(), run.cache).test.labels
+        for sigma in NOISE:
+            pair = np.stack([np.load(folder / name / f"noise_{sigma:g}.npy") for name in (method, "ganomaly")])
+            tested = intervals.compare(pair[:, labels == 0], pair[:, labels == 1])
+            found.append(
+                {
+                    "region": region,
+                    "seed": seed,
+                    "method": method,
+                    "noise": sigma,
+                    "above_ganomaly": round(tested.difference, 4),
+                    "low": _rounded(tested.interval.low),
+                    "high": _rounded(tested.interval.high),
+                    "p": None if tested.p is None else float(f"{tested.p:.2g}"),
+                }
+            )
+    return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 4)
+
+
+def _interval(found: dict, name: str = "auroc") -> dict:
+    return {"auroc": _rounded(found[name]), "low": _rounded(found["low"]), "high": _rounded(found["high"])}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--regions", default=",".join(REGIONS))
+    parser.add_argument("--seeds", default="0,1")
+    asked = parser.parse_args()
+    path = harness.RESULTS / f"{NAME}.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
+    rows, figures = kept["rows"], {}
+    lungs = finder(asked.data, asked.work, figures)
+    for seed in map(int, asked.seeds.split(",")):
+        for region in asked.regions.split(","):
+            for method in asked.methods.split(","):
+                if any((of["method"], of["region"], of["seed"]) == (method, region, seed) for of in rows):
+                    continue
+                # Nothing is to be learned of lungs where all the rest is black already.
+                if method.startswith("roi_") and region == "cut_out":
+                    continue
+                rows.append(row(asked.data, asked.work, lungs, method, region, seed))
+                found = differences(asked.work, rows) or kept.get("differences", [])
+                harness.write(NAME, WHAT, COMMAND, figures | {"rows": rows, "differences": found})
+
+
+if __name__ == "__main__":
+    main()
