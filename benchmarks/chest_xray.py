@@ -1,6 +1,7 @@
 """The chest X-ray thesis's table on real films: methods on whole films, on lung crops and with all but the lungs black.
 
-python benchmarks/chest_xray.py --data=DIR --work=DIR -> results/chest_xray.json; --methods=pca,roi_sure --regions=none --seeds=0
+python benchmarks/chest_xray.py --data=DIR --development=DIR --work=DIR -> results/chest_xray.json
+    with --methods=ganomaly,roi_sure --regions=none --seeds=0: a part of the table
 
 --data is a folder as `--dataset=folder` has it, of whole films with train_regions/ and test_regions/. A finder of lungs is
 trained on these first; every other run takes its lungs from it, in training as in scoring. A row is written once it is there,
@@ -8,7 +9,9 @@ and what has a row is not run again.
 """
 
 import argparse
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,35 +22,41 @@ import numpy as np
 
 NAME = "chest_xray"
 WHAT = "AUROC on children's films, by what is wrong with them; test films scored once per row. 95 % intervals (DeLong)."
-COMMAND = "python benchmarks/chest_xray.py --data=DIR --work=DIR"
+COMMAND = "python benchmarks/chest_xray.py --data=DIR --development=DIR --work=DIR"
 METHODS = ("pca", "ocsvm", "ganomaly", "roi_l2", "roi_sure", "roi_pure", "unet", "ganomaly_original", "fanogan", "fanogan_dcgan")
 REGIONS = ("none", "crop", "cut_out")
 # A patient's films stay on one side.
 PATIENTS = r"--group_by=name:^((?:NORMAL2-)?IM-[0-9]+|person[0-9]+)"
+SENSITIVITY, PREVALENCE = 0.98, 0.05
 NOISE = (0.0, 0.02, 0.05, 0.1)  # Standard deviations; films are in [-1, 1].
 
 
-def fanogan(command: str, *arguments: str) -> float:
-    """Runs a command; returns how long it took, in seconds."""
+def fanogan(command: str, *arguments: str) -> dict:
+    """Runs a command; returns how long it took and its peak of memory: seconds and MiB.
+
+    Raises:
+      SystemExit: it failed.
+    """
     start = time.perf_counter()
     code = "import sys; from fanogan_tf.cli import main; sys.exit(main())"
-    subprocess.run([sys.executable, "-c", code, *command.split(), *arguments], check=True)
-    return time.perf_counter() - start
+    process = subprocess.Popen([sys.executable, "-c", code, *command.split(), *arguments])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"fanogan {command} failed; the same command goes on from there")
+    return {"seconds": round(time.perf_counter() - start), "peak_mib": usage.ru_maxrss // 1024}
 
 
 def finder(data: Path, work: Path, kept: dict) -> Path:
     """The run of the finder of lungs, trained where it is not there yet; its figures go into `kept`."""
     run = work / "lungs"
     if not (run / "lungs.json").is_file():
-        seconds = fanogan("lungs train", "--flagfile=lungs", f"--data_path={data}", f"--run_dir={run}", PATIENTS)
-        (run / "seconds.json").write_text(json.dumps(round(seconds)), encoding="utf-8")
-    kept["lungs"] = json.loads((run / "lungs.json").read_text(encoding="utf-8"))
-    if (run / "seconds.json").is_file():
-        kept["lungs_seconds"] = json.loads((run / "seconds.json").read_text(encoding="utf-8"))
+        took = fanogan("lungs train", "--flagfile=lungs", f"--data_path={data}", f"--run_dir={run}", PATIENTS)
+        (run / "took.json").write_text(json.dumps(took), encoding="utf-8")
+    kept["lungs"] = {name: json.loads((run / f"{name}.json").read_text(encoding="utf-8")) for name in ("lungs", "took")}
     return run
 
 
-def row(data: Path, work: Path, lungs: Path, method: str, region: str, seed: int) -> dict:
+def row(data: Path, development: Path | None, work: Path, lungs: Path, method: str, region: str, seed: int) -> dict:
     """Trains, scores and evaluates one run of the comparison."""
     from fanogan_tf import datasets, pipeline
     from fanogan_tf.methods import METHODS
@@ -56,7 +65,7 @@ def row(data: Path, work: Path, lungs: Path, method: str, region: str, seed: int
     root = work / region
     took_lungs = (f"--region={region}", f"--region_from={lungs}")
     what = (f"--methods={method}", f"--seed={seed}", f"--run_dir={root}")
-    fanogan("reproduce", "--flagfile=chest_xray", f"--data_path={data}", PATIENTS, *took_lungs, *what)
+    took = fanogan("reproduce", "--flagfile=chest_xray", f"--data_path={data}", PATIENTS, *took_lungs, *what)
     run = RunDirectory(root / f"seed_{seed}" / method, root / "cache")
     options = run.kept_options()
     pipeline.evaluate(run, options)
@@ -74,7 +83,30 @@ def row(data: Path, work: Path, lungs: Path, method: str, region: str, seed: int
         | simple(datasets.load(options, run.cache), region),
         "iterations": options.iterations,
         "training_seconds": round(sum(METHODS[options.method].training_seconds(run).values())),
+        "peak_mib": took["peak_mib"],
+        "screening": screened(run, options, development) if development else None,
         "noise": noisy(run, options),
+    }
+
+
+def screened(run, options, development: Path) -> dict:
+    """What a filter does to the test films that was set for a sensitivity of .98 by other diseased films, see `screening`."""
+    import fanogan_tf
+    from fanogan_tf.data.image_stream import ImageStream
+    from fanogan_tf.detection import score_table, scoring
+    from fanogan_tf.evaluation import screening
+
+    detector, table = fanogan_tf.load(run.path), score_table.read(run.scores)
+    diseased = ImageStream([development], detector.image_shape, cut=detector.cut)
+    scores = np.array([row["score"] for row in scoring.score_rows(detector, diseased, 64)])
+    cut, missed = screening.filter_for(scores, SENSITIVITY)
+    found = screening.figures(dataclasses.replace(table, certainly_normal=table.score < cut), PREVALENCE)
+    shown = ("taken_off", "sensitivity", "specificity", "taken_off_at_prevalence", "negative_predictive_value")
+    return {
+        "development": len(scores),
+        "not_found": len(diseased.unfit),
+        "below": missed,
+        **{name: {key: _rounded(found[name][key]) for key in ("value", "low", "high")} for name in shown},
     }
 
 
@@ -173,6 +205,7 @@ def _interval(found: dict, name: str = "auroc") -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--development", type=Path, help="diseased films that are neither trained nor tested on, for the filter")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--regions", default=",".join(REGIONS))
@@ -190,7 +223,7 @@ def main() -> None:
                 # Nothing is to be learned of lungs where all the rest is black already.
                 if method.startswith("roi_") and region == "cut_out":
                     continue
-                rows.append(row(asked.data, asked.work, lungs, method, region, seed))
+                rows.append(row(asked.data, asked.development, asked.work, lungs, method, region, seed))
                 found = differences(asked.work, rows) or kept.get("differences", [])
                 harness.write(NAME, WHAT, COMMAND, figures | {"rows": rows, "differences": found})
 

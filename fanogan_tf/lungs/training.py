@@ -20,7 +20,7 @@ from fanogan_tf.options import Options
 from fanogan_tf.random_streams import ChangeDraw, image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.loop import Schedule, run_phase
-from fanogan_tf.training.optimization import descend
+from fanogan_tf.training.optimization import Adam, descend
 
 PHASE = "unet"
 FIGURES = "lungs.json"
@@ -107,7 +107,7 @@ def train(run: RunDirectory, options: Options, overwrite: bool) -> dict:
     run.take(options, splits, overwrite)
     keras.utils.set_random_seed(options.seed)
     training = LungTraining(regions.unet(options.dim), seed=options.seed)
-    training.compile(keras.optimizers.Adam(options.learning_rate))
+    training.compile(Adam(options.learning_rate))
     some = np.arange(min(8, len(splits.validation)))
     films = tf.TensorSpec((None, FILM, FILM, 1), tf.float32, name="image")
     run_phase(

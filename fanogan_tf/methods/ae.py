@@ -16,7 +16,7 @@ from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.training import losses
 from fanogan_tf.training.losses import mean_square
-from fanogan_tf.training.optimization import descend, loss_scaled
+from fanogan_tf.training.optimization import Adam, descend, loss_scaled
 
 
 class AutoencoderTraining(keras.Model):
@@ -91,7 +91,7 @@ class Autoencoder(JointMethod):
         """See `JointMethod.training`."""
         keras.utils.set_random_seed(options.seed)
         training = AutoencoderTraining(spec.encoder(), spec.generator(), seed=options.seed)
-        training.compile(keras.optimizers.Adam(options.learning_rate), jit_compile=options.jit_compile)
+        training.compile(Adam(options.learning_rate), jit_compile=options.jit_compile)
         return training
 
     def detector(self, training: AutoencoderTraining, spec: NetworkSpec, options: Options) -> Detector:

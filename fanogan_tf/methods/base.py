@@ -22,6 +22,7 @@ from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options, names
 from fanogan_tf.random_streams import image_order
 from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training.optimization import Adam
 
 # Names of options that several methods read.
 NETWORKS = ("network", "dim", "latent_dim")
@@ -126,7 +127,7 @@ def check_held_out(splits: Splits) -> None:
 
 def adam(options: Options, beta_1: float, beta_2: float = 0.999) -> keras.optimizers.Optimizer:
     """Adam with the step size of `options`."""
-    return keras.optimizers.Adam(options.learning_rate, beta_1=beta_1, beta_2=beta_2)
+    return Adam(options.learning_rate, beta_1=beta_1, beta_2=beta_2)
 
 
 def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options: Options, splits: Splits) -> None:

@@ -6,6 +6,36 @@ import tensorflow as tf
 from fanogan_tf.distributed import replicas
 
 
+class Adam(keras.optimizers.Adam):
+    """Keras' Adam (Kingma and Ba 2015) by TensorFlow's own kernel: one operation for each variable instead of some forty.
+
+    The same formula, variables and checkpoints; the numbers differ by rounding. Without decay, clipping, averages or AMSGrad.
+    """
+
+    def apply(self, grads, trainable_variables=None):
+        """See Keras. The powers of the decay rates are computed once for all variables."""
+        step = tf.cast(self.iterations.value, tf.float32) + 1.0
+        self._powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        super().apply(grads, trainable_variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        """See Keras: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, and a step of m / (sqrt(v) + epsilon), both without bias."""
+        place = self._get_variable_index(variable)
+        first_power, second_power = self._powers
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[place].value.handle,
+            v=self._velocities[place].value.handle,
+            beta1_power=first_power,
+            beta2_power=second_power,
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )
+
+
 def loss_scaled(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
     """The optimizer to train `network` with: where that computes in float16, `optimizer` with dynamic loss scaling around it.
 

@@ -10,6 +10,7 @@ from fanogan_tf.methods.adv_ae import AdversarialAutoencoderTraining
 from fanogan_tf.methods.ae import AutoencoderTraining
 from fanogan_tf.methods.ali import Ali, pair_discriminator
 from fanogan_tf.networks.resnet import Encoder, Generator
+from fanogan_tf.training.optimization import Adam
 from tests.helpers.tiny import SHAPE, SPEC
 
 
@@ -51,7 +52,7 @@ def _first_weights(precision: str):
 def autoencoder(*, seed=0, rate=1e-3, encoder=None, generator=None, precision="none") -> AutoencoderTraining:
     spec = _first_weights(precision)
     model = AutoencoderTraining(encoder or spec.encoder(), generator or spec.generator(), seed=seed)
-    model.compile(keras.optimizers.Adam(rate))
+    model.compile(Adam(rate))
     return model
 
 
@@ -68,7 +69,7 @@ def adversarial(
         adversarial_weight=weight,
         seed=seed,
     )
-    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
+    model.compile(*(Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
     return model
 
 
@@ -76,7 +77,7 @@ def ali(*, seed=0, rate=1e-3, prior="normal", encoder=None, generator=None, prec
     spec = dataclasses.replace(_first_weights(precision), bound="linear")
     networks = encoder or spec.encoder(), generator or spec.generator(), pair_discriminator(spec)
     model = Ali(*networks, latent_dim=3, seed=seed, prior=prior)
-    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.5) for _ in range(2)))
+    model.compile(*(Adam(rate, beta_1=0.5) for _ in range(2)))
     return model
 
 

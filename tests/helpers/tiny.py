@@ -11,6 +11,7 @@ from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.gan import WganGp
 from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.losses import encoder_weights
+from fanogan_tf.training.optimization import Adam
 
 SHAPE = (8, 8, 1)
 SPEC = NetworkSpec(SHAPE, dim=2, latent_dim=3)
@@ -36,7 +37,7 @@ def gan(
     spec = dataclasses.replace(SPEC, precision=precision)
     settings = {"latent_dim": 3, "seed": seed, "average": average, "changes": changes}
     model = WganGp(spec.generator(), spec.critic(), n_critic=n_critic, penalty_weight=penalty_weight, **settings)
-    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
+    model.compile(*(Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
     return model
 
 

@@ -11,6 +11,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.lungs import training
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training.optimization import Adam
 from tests.helpers import lung_films
 from tests.helpers.tiny import assert_same, state
 
@@ -40,7 +41,7 @@ def batch(count=4):
 def made(seed=0):
     keras.utils.set_random_seed(seed)
     model = training.LungTraining(regions.unet(2), seed=seed)
-    model.compile(keras.optimizers.Adam(1e-2))
+    model.compile(Adam(1e-2))
     return model
 
 

@@ -1,6 +1,5 @@
 import dataclasses
 
-import keras
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from fanogan_tf.networks.dcgan import Discriminator
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.gan import Dcgan, WganGp
+from fanogan_tf.training.optimization import Adam
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def test_each_networks_own_training():
         assert type(gan) is kind and gan.n_critic == (1 if network == "dcgan" else options.n_critic)
         assert gan.prior == network_spec(options, SHAPE).prior
         for optimizer in gan.optimizers.values():
-            assert type(optimizer) is keras.optimizers.Adam
+            assert type(optimizer) is Adam
             assert (optimizer.beta_1, optimizer.beta_2) == betas
             assert float(optimizer.learning_rate) == pytest.approx(2e-4)
 

@@ -12,7 +12,7 @@ from fanogan_tf.networks.autoencoder import first_value
 from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.training.loop import Schedule, run_phase
-from fanogan_tf.training.optimization import loss_scalers
+from fanogan_tf.training.optimization import Adam, loss_scalers
 from tests.helpers.tiny import assert_same, numbers, state
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def images(seed, count=6):
     return tf.constant(np.random.default_rng(seed).uniform(-1, 1, (count, *SHAPE)), tf.float32)
 
 
-def ganomaly(*, seed=0, rate=1e-3, discriminator_rate=1e-3, weights=None, precision="none", optimizer=keras.optimizers.Adam):
+def ganomaly(*, seed=0, rate=1e-3, discriminator_rate=1e-3, weights=None, precision="none", optimizer=Adam):
     keras.utils.set_random_seed(0)
     spec = dataclasses.replace(NetworkSpec(SHAPE, dim=2, latent_dim=3), precision=precision)
     networks = {name: getattr(autoencoder, name)(spec) for name in (*RESTORING, "discriminator")}

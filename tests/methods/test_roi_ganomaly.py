@@ -17,6 +17,7 @@ from fanogan_tf.options import Options
 from fanogan_tf.random_streams import RiskDraw
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import risk
+from fanogan_tf.training.optimization import Adam
 from tests.helpers.tiny import numbers
 
 SPEC = NetworkSpec((16, 16, 1), dim=2, latent_dim=3)
@@ -34,7 +35,7 @@ def made(consistency, rate=0.0, **noise):
     keras.utils.set_random_seed(0)
     networks = {name: getattr(autoencoder, name)(SPEC) for name in NETWORKS}
     model = RoiGanomaly(GanomalyDetector.autoencode, networks, consistency=consistency, weights=LossWeights(), seed=5, **noise)
-    model.compile(keras.optimizers.Adam(rate), keras.optimizers.Adam(rate))
+    model.compile(Adam(rate), Adam(rate))
     return model
 
 

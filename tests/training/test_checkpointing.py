@@ -1,6 +1,5 @@
 import types
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +9,7 @@ from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 from fanogan_tf.training import checkpointing
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints, saved_seconds, saved_step
 from fanogan_tf.training.gan import WganGp
-from fanogan_tf.training.optimization import loss_scalers
+from fanogan_tf.training.optimization import Adam, loss_scalers
 from tests.helpers.tiny import assert_same, encoder_training, gan, images, state, toy
 
 
@@ -151,7 +150,7 @@ def test_another_precision_goes_on(tmp_path, before, after):
 def wider(dim=3, side=8):
     spec = NetworkSpec((side, side, 1), dim=dim, latent_dim=3)
     model = WganGp(spec.generator(), spec.critic(), latent_dim=3, n_critic=3, penalty_weight=10.0, seed=0)
-    model.compile(*(keras.optimizers.Adam(1e-3) for _ in range(2)))
+    model.compile(*(Adam(1e-3) for _ in range(2)))
     return model
 
 

@@ -10,7 +10,7 @@ from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.gan import Dcgan
 from fanogan_tf.training.losses import encoder_weights
-from fanogan_tf.training.optimization import loss_scalers
+from fanogan_tf.training.optimization import Adam, loss_scalers
 from tests.helpers.tiny import assert_same, images, noise, numbers, state, train
 
 SPEC = NetworkSpec((8, 8, 1), dim=2, latent_dim=3, network="dcgan")
@@ -26,7 +26,7 @@ def dcgan(rate=1e-3, seed=0, spec=SPEC, optimizer=None):
         for variable in network.trainable_variables:
             if "kernel" in variable.path:
                 variable.assign(10.0 * variable)
-    model.compile(*(optimizer(rate) if optimizer else keras.optimizers.Adam(rate, beta_1=0.5) for _ in range(2)))
+    model.compile(*(optimizer(rate) if optimizer else Adam(rate, beta_1=0.5) for _ in range(2)))
     return model
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fanogan_tf.training.optimization import descend, loss_scaled, loss_scalers
+from fanogan_tf.training.optimization import Adam, descend, loss_scaled, loss_scalers
 from tests.helpers.tiny import encoder_training, gan
 
 
@@ -16,6 +16,42 @@ def test_by_hand():
         loss = 3.0 * a - 2.0 * b**2
     norm = descend(keras.optimizers.SGD(0.1), tape, loss, [a, b])
     np.testing.assert_allclose([norm, a, b], [5.0, 0.7, 1.4], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("beta_1", "beta_2"), [(0.0, 0.9), (0.5, 0.999), (0.9, 0.999)])
+def test_adam_is_that_of_keras(beta_1, beta_2):
+    """After ten steps of random gradients, two variables and all that is kept of them are the same but for rounding."""
+    random = np.random.default_rng(0)
+    first = [random.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5,))]
+    gradients = [[random.normal(size=part.shape).astype(np.float32) for part in first] for _ in range(10)]
+    ends = []
+    for kind in (Adam, keras.optimizers.Adam):
+        variables = [tf.Variable(part) for part in first]
+        optimizer = kind(1e-2, beta_1=beta_1, beta_2=beta_2)
+        optimizer.build(variables)
+        apply = tf.function(lambda *some, to=optimizer, of=variables: to.apply_gradients(zip(some, of, strict=True)))
+        for some in gradients:
+            apply(*map(tf.constant, some))
+        ends.append([*variables, *(variable.value for variable in optimizer.variables)])
+        names = [variable.path.rpartition("/")[2] for variable in optimizer.variables]
+    assert len(names) == 6 and int(ends[0][2]) == 10
+    for ours, theirs, before in zip(*ends, [*first, *[None] * 6], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+        assert before is None or np.abs(ours.numpy() - before).min() > 1e-3
+
+
+def test_adam_takes_few_operations_for_each_variable():
+    """Beside those that it takes for all of them together. Graphs are traced, and on small networks run, that much faster."""
+
+    def operations(kind, count):
+        variables = [tf.Variable(tf.ones(3)) for _ in range(count)]
+        optimizer = kind(1e-2)
+        optimizer.build(variables)
+        apply = tf.function(lambda *some: optimizer.apply_gradients(zip(some, variables, strict=True)))
+        return len(apply.get_concrete_function(*[tf.ones(3)] * count).graph.get_operations())
+
+    added = [operations(kind, 12) - operations(kind, 2) for kind in (Adam, keras.optimizers.Adam)]
+    assert added[0] <= 10 * 10 and added[1] > 10 * 30
 
 
 FLOAT16 = types.SimpleNamespace(compute_dtype="float16")
