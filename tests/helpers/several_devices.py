@@ -72,7 +72,8 @@ def train(name: str, steps: int, output: Path, strategy: tf.distribute.Strategy)
     for optimizer, scaler in loss_scalers(model).items():
         kept[f"{optimizer}/scale and steps"] = [value_of(scaler.dynamic_scale), value_of(scaler.iterations)]
     z = tf.random.stateless_normal((4, 3), (0, 1))
-    np.savez(output / f"{name}.npz", step=value_of(model.step), generated=model.generator(z, training=True), **kept)
+    generator = model.networks["decoder"] if "decoder" in model.networks else model.generator
+    np.savez(output / f"{name}.npz", step=value_of(model.step), generated=generator(z, training=True), **kept)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_networks():
 def test_no_setting_is_of_no_method():
     shown = {name for case in CASES for name in settings(Options(**case))}
     of_some = {name for name in NAMES if name.startswith(("ganomaly_", "anogan_", "mapping_", "encoder_"))}
-    assert shown >= of_some and len(of_some) == 13
+    assert shown >= of_some and len(of_some) == 14
     assert not shown & OF_ALL
 
 
