@@ -72,7 +72,7 @@ def train(name: str, steps: int, output: Path, strategy: tf.distribute.Strategy)
     for optimizer, scaler in loss_scalers(model).items():
         kept[f"{optimizer}/scale and steps"] = [value_of(scaler.dynamic_scale), value_of(scaler.iterations)]
     z = tf.random.stateless_normal((4, 3), (0, 1))
-    generator = model.networks["decoder"] if "decoder" in model.networks else model.generator
+    generator = getattr(model, "generator", None) or model.networks["decoder"]
     np.savez(output / f"{name}.npz", step=value_of(model.step), generated=generator(z, training=True), **kept)
 
 
