@@ -5,7 +5,9 @@ python benchmarks/chest_xray.py --data=DIR --development=DIR --work=DIR -> resul
 
 --data is a folder as `--dataset=folder` has it, of whole films with train_regions/ and test_regions/. A finder of lungs is
 trained on these first; every other run takes its lungs from it, in training as in scoring. A row is written once it is there,
-and what has a row is not run again.
+and what has a row is not run again. Other films, such as NIH's, by the lungs of these:
+
+python benchmarks/chest_xray.py --name=chest_xray_nih --flagfile=chest_xray_nih --data=DIR --lungs=WORK/lungs --work=DIR
 """
 
 import argparse
@@ -21,12 +23,10 @@ import harness
 import numpy as np
 
 NAME = "chest_xray"
-WHAT = "AUROC on children's films, by what is wrong with them; test films scored once per row. 95 % intervals (DeLong)."
+WHAT = "AUROC on chest films, by what is wrong with them; test films are scored once per row. 95 % intervals."
 COMMAND = "python benchmarks/chest_xray.py --data=DIR --development=DIR --work=DIR"
 METHODS = ("pca", "ocsvm", "ganomaly", "roi_l2", "roi_sure", "roi_pure", "unet", "ganomaly_original", "fanogan", "fanogan_dcgan")
 REGIONS = ("none", "crop", "cut_out")
-# A patient's films stay on one side.
-PATIENTS = r"--group_by=name:^((?:NORMAL2-)?IM-[0-9]+|person[0-9]+)"
 SENSITIVITY, PREVALENCE = 0.98, 0.05
 NOISE = (0.0, 0.02, 0.05, 0.1)  # Standard deviations; films are in [-1, 1].
 
@@ -46,29 +46,29 @@ def fanogan(command: str, *arguments: str) -> dict:
     return {"seconds": round(time.perf_counter() - start), "peak_mib": usage.ru_maxrss // 1024}
 
 
-def finder(data: Path, work: Path, kept: dict) -> Path:
+def finder(asked: argparse.Namespace, kept: dict) -> Path:
     """The run of the finder of lungs, trained where it is not there yet; its figures go into `kept`."""
-    run = work / "lungs"
+    run = asked.lungs or asked.work / "lungs"
     if not (run / "lungs.json").is_file():
-        took = fanogan("lungs train", "--flagfile=lungs", f"--data_path={data}", f"--run_dir={run}", PATIENTS)
+        took = fanogan("lungs train", "--flagfile=lungs", f"--data_path={asked.data}", f"--run_dir={run}", *asked.groups)
         (run / "took.json").write_text(json.dumps(took), encoding="utf-8")
     kept["lungs"] = {name: json.loads((run / f"{name}.json").read_text(encoding="utf-8")) for name in ("lungs", "took")}
     return run
 
 
-def row(data: Path, development: Path | None, work: Path, lungs: Path, method: str, region: str, seed: int) -> dict:
+def row(asked: argparse.Namespace, lungs: Path, method: str, region: str, seed: int) -> dict:
     """Trains, scores and evaluates one run of the comparison."""
     from fanogan_tf import datasets, pipeline
     from fanogan_tf.methods import METHODS
     from fanogan_tf.run_directory import RunDirectory
 
-    root = work / region
+    root = asked.work / region
     took_lungs = (f"--region={region}", f"--region_from={lungs}")
     what = (f"--methods={method}", f"--seed={seed}", f"--run_dir={root}")
-    took = fanogan("reproduce", "--flagfile=chest_xray", f"--data_path={data}", PATIENTS, *took_lungs, *what)
+    took = fanogan("reproduce", f"--flagfile={asked.flagfile}", f"--data_path={asked.data}", *asked.groups, *took_lungs, *what)
     run = RunDirectory(root / f"seed_{seed}" / method, root / "cache")
     options = run.kept_options()
-    pipeline.evaluate(run, options)
+    pipeline.evaluate(run, options, asked.subgroups)
     values = json.loads((run.report / "metrics.json").read_text(encoding="utf-8"))
     return {
         "method": method,
@@ -78,13 +78,15 @@ def row(data: Path, development: Path | None, work: Path, lungs: Path, method: s
         "anomalous": values["anomalous_images"],
         "all": _interval(values["reliability"]["auroc"], "value"),
         "kinds": {name: _interval(of["interval"] | of) for name, of in values["per_class"].items() if of["auroc"]},
+        "subgroups": {f"{of['column']} {of['value']}": _interval(of) for of in values["subgroups"]},
+        "pixel": _of_pixels(values.get("pixel")),
         "terms": {name: round(of["auroc"], 4) for name, of in values["per_term"].items()},
         "no_model": {name: _interval(of) for name, of in values["no_model"].items()}
         | simple(datasets.load(options, run.cache), region),
         "iterations": options.iterations,
         "training_seconds": round(sum(METHODS[options.method].training_seconds(run).values())),
         "peak_mib": took["peak_mib"],
-        "screening": screened(run, options, development) if development else None,
+        "screening": screened(run, options, asked.development) if asked.development else None,
         "noise": noisy(run, options),
     }
 
@@ -194,6 +196,15 @@ def differences(work: Path, rows: list[dict]) -> list[dict]:
     return found
 
 
+def _of_pixels(found: dict | None) -> dict | None:
+    """Where there are masks: the AUROC of pixels, the share of boxes of which half is marked, and of films pointed right at."""
+    if not found:
+        return None
+    regions, pointing = found["regions"], found["pointing"]
+    hit = {"boxes": regions["regions"], "boxes_hit": round(regions["hit_rate"], 4), "aupro": round(regions["aupro"], 4)}
+    return {"auroc": round(found["auroc"], 4), **hit, "pointing": round(pointing["hits"] / pointing["images"], 4)}
+
+
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), 4)
 
@@ -204,17 +215,24 @@ def _interval(found: dict, name: str = "auroc") -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", default=NAME, help="of the result in results/")
+    parser.add_argument("--flagfile", default="chest_xray")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--groups", nargs="*", default=[], help="flags that keep a patient on one side, where the flagfile has none"
+    )
+    parser.add_argument("--subgroups", nargs="*", default=[], help="see fanogan evaluate")
     parser.add_argument("--development", type=Path, help="diseased films that are neither trained nor tested on, for the filter")
+    parser.add_argument("--lungs", type=Path, help="a run of fanogan lungs train; without it, one is trained on the films")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--regions", default=",".join(REGIONS))
     parser.add_argument("--seeds", default="0,1")
     asked = parser.parse_args()
-    path = harness.RESULTS / f"{NAME}.json"
+    path = harness.RESULTS / f"{asked.name}.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
     rows, figures = kept["rows"], {}
-    lungs = finder(asked.data, asked.work, figures)
+    lungs = finder(asked, figures)
     for seed in map(int, asked.seeds.split(",")):
         for region in asked.regions.split(","):
             for method in asked.methods.split(","):
@@ -223,9 +241,9 @@ def main() -> None:
                 # Nothing is to be learned of lungs where all the rest is black already.
                 if method.startswith("roi_") and region == "cut_out":
                     continue
-                rows.append(row(asked.data, asked.development, asked.work, lungs, method, region, seed))
+                rows.append(row(asked, lungs, method, region, seed))
                 found = differences(asked.work, rows) or kept.get("differences", [])
-                harness.write(NAME, WHAT, COMMAND, figures | {"rows": rows, "differences": found})
+                harness.write(asked.name, WHAT, COMMAND, figures | {"rows": rows, "differences": found})
 
 
 if __name__ == "__main__":
