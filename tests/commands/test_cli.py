@@ -92,7 +92,13 @@ def test_version():
 
 def test_scopes():
     assert set().union(*(options.names(scope) for scope in SCOPES)) == options.names()
-    assert options.names("detector", free=True) == {"false_positive_rate", "threshold_rule", "score", "nearest_normals"}
+    assert options.names("detector", free=True) == {
+        "false_positive_rate",
+        "threshold_rule",
+        "score",
+        "nearest_normals",
+        "screened",
+    }
     assert options.names("running") <= options.FREE
 
 
@@ -116,8 +122,10 @@ def test_flags_that_mean_nothing_are_named(tmp_path):
 
 @pytest.mark.slow
 def test_the_scripts_are_the_commands():
-    for name in cli.COMMANDS:
-        script = ROOT / "scripts" / f"{name}.py"
+    scripts = sorted((ROOT / "scripts").glob("*.py"))
+    assert {"train", "score", "evaluate", "export"} <= {script.stem for script in scripts} <= set(cli.COMMANDS)
+    for script in scripts:
+        name = script.stem
         finished = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, timeout=60, env=os.environ)
         assert finished.stdout == succeed(name, "--help"), name
 

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import keras
 import numpy as np
 import pytest
 
@@ -20,6 +19,7 @@ from fanogan_tf.networks.spec import tf_variables
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.checkpointing import Checkpoints, saved_step
+from fanogan_tf.training.optimization import Adam
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,7 @@ def test_settings_reach_the_training():
         METHODS["ali"].training(METHODS["ali"].spec(OPTIONS, SHAPE), OPTIONS),
     ]
     moments = [[(type(o), float(o.learning_rate), o.beta_1, o.beta_2) for o in one.optimizers.values()] for one in trainings]
-    adam, rate = keras.optimizers.Adam, pytest.approx(1e-3)
+    adam, rate = Adam, pytest.approx(1e-3)
     assert moments == [[(adam, rate, 0.9, 0.999)], 2 * [(adam, rate, 0.0, 0.9)], 2 * [(adam, rate, 0.5, 0.999)]]
     assert [one.encoder.bound for one in trainings] == ["tanh", "tanh", "linear"]
     assert trainings[2].prior == "normal" and trainings[2].latent_dim == 3
