@@ -41,7 +41,7 @@ def test_adam_is_that_of_keras(beta_1, beta_2):
 
 
 def test_adam_takes_few_operations_for_each_variable():
-    """Beside those that it takes for all of them together. Graphs are traced, and on small networks run, that much faster."""
+    """Beside those that it takes for all of them together: graphs are traced sooner. Steps take as long."""
 
     def operations(kind, count):
         variables = [tf.Variable(tf.ones(3)) for _ in range(count)]
