@@ -1,5 +1,6 @@
 """The commands around the finder of lungs: lungs train, lungs segment."""
 
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -23,6 +24,9 @@ def train(options: Options, given: frozenset[str]) -> None:
         options = run.begin(options, given, flags.FLAGS.overwrite)
         with starting():
             from fanogan_tf.lungs import training
+        unread = sorted(given - training.OPTIONS)
+        if unread:
+            print(f"note: lungs train does not read {', '.join(f'--{name}' for name in unread)}", file=sys.stderr)
         found = training.train(run, options, flags.FLAGS.overwrite)
     print(training.summary(found))
     print(f"trained: {run.path}; next: fanogan train --region=crop --region_from={run.path} ...")
@@ -44,8 +48,9 @@ def segment(options: Options, given: frozenset[str]) -> None:
     if not values.output:
         raise UserError("--output: say in which folder the masks are put")
     with starting():
-        from fanogan_tf.lungs import segment, training
-    finder = training.trained(RunDirectory(values.run_dir))
+        from fanogan_tf.detection import regions
+        from fanogan_tf.lungs import segment
+    finder = regions.RegionFinder.load(RunDirectory(values.run_dir).path / regions.FOLDER)
     count, unfit = segment.segment(finder, [Path(path) for path in values.images], Path(values.output))
     print(f"lungs of {count - len(unfit)} of {count} films: {values.output}")
     for reason in unfit:

@@ -265,15 +265,8 @@ class Front:
 
 
 def finder_of(options: Options) -> RegionFinder:
-    """The finder that `--region_from` names.
-
-    Raises:
-      UserError: there is none.
-    """
-    folder = Path(options.region_from) / FOLDER
-    if not folder.is_dir():
-        raise UserError(f"--region_from={options.region_from}: no finder of lungs in this run; fanogan lungs train makes one")
-    return RegionFinder.load(folder)
+    """The finder that `--region_from` names. Raises what `RegionFinder.load` does."""
+    return RegionFinder.load(Path(options.region_from) / FOLDER)
 
 
 def front_of(options: Options) -> Front | None:

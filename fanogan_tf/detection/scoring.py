@@ -118,13 +118,16 @@ class ScoresImages:
           batch_size: images scored at once; changes speed, not scores.
 
         Raises:
-          UserError: an image that cannot be read; no images; or a method that takes more than images.
+          UserError: an image that cannot be read, or without its organ; no images; or a method that takes more than images.
         """
         if tuple(self.INPUTS) != ("image",):
             raise UserError(f"this detector takes {', '.join(self.INPUTS)}; score its data set with fanogan score")
         parts: dict[str, list[np.ndarray]] = {}
         for batch in given_batches(images, self.image_shape, batch_size, self.cut):
             judged = self.judge(batch["image"])
+            if "region_found" in judged and not judged["region_found"].all():
+                name = batch["name"][np.argmin(judged["region_found"])]
+                raise UserError(f"image {name}: no lungs found, or strange ones; leave it out")
             kept = {name: judged[name] for name in ("score", "probability", "anomalous")} | {"name": batch["name"]}
             if maps and "residual" in judged:
                 kept["residual"] = judged["residual"][..., 0]

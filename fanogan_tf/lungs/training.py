@@ -16,12 +16,16 @@ from fanogan_tf.detection.regions import GRID, Limits, RegionFinder, prepared, s
 from fanogan_tf.distributed import replicas
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.latent import key
-from fanogan_tf.options import Options
+from fanogan_tf.options import Options, names
 from fanogan_tf.random_streams import ChangeDraw, image_order
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.optimization import Adam, descend
 
+# The options that it reads.
+OPTIONS = (names("images", "running") - {"image_size", "standardise", "region", "region_from", "patches"}) | {
+    *("dim", "batch_size", "iterations", "learning_rate", "seed", "deterministic")
+}
 PHASE = "unet"
 FIGURES = "lungs.json"
 # How far a side of the film moves, in shares of it, and by what power its grey levels are bent: films differ in both.
@@ -100,6 +104,8 @@ def train(run: RunDirectory, options: Options, overwrite: bool) -> dict:
     Raises:
       UserError: the images have no regions, or what `run_phase` raises.
     """
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
     splits = datasets.load(dataclasses.replace(options, image_size=str(FILM), region="none", region_from=""), run.cache)
     for images, name in ((splits.train, "training"), (splits.validation, "held-out")):
         if images.regions is None:
@@ -187,8 +193,3 @@ def summary(found: dict) -> str:
         f"{of['left_out']} would be left out"
         for name, of in found.items()
     )
-
-
-def trained(run: RunDirectory) -> RegionFinder:
-    """The finder of a run. Raises UserError: there is none."""
-    return RegionFinder.load(run.path / regions.FOLDER)

@@ -6,6 +6,7 @@ from PIL import Image
 
 from fanogan_tf import load
 from fanogan_tf.detection import score_table
+from fanogan_tf.errors import UserError
 from fanogan_tf.serving import saved_model
 from tests.helpers import commands, lung_films
 from tests.helpers.image_folders import save
@@ -29,10 +30,16 @@ def root(tmp_path_factory):
     save(root / "new" / "black.png", np.zeros((70, 90), np.uint8))
     tiny = ("--dim=4", "--batch_size=4", "--iterations=60", "--learning_rate=1e-2", f"--data_path={root / 'films'}")
     trained = done("lungs train", "--dataset=folder", *tiny, f"--run_dir={root / 'lungs'}")
-    assert "held-out normal: Dice 0.9" in trained.stdout
+    assert "held-out normal: Dice 0.9" in trained.stdout and "does not read" not in trained.stderr
     of_crops = ("--method=pca", "--dataset=folder", f"--data_path={root / 'films'}", "--image_size=24", "--region=crop")
     done("run", *of_crops, f"--region_from={root / 'lungs'}", f"--run_dir={root / 'pca'}")
     return root
+
+
+def test_options_that_mean_nothing_are_named(root):
+    ended = commands.run("lungs train", f"--run_dir={root / 'none'}", "--dataset=digits", "--kappa=3", "--image_size=64")
+    assert "note: lungs train does not read --image_size, --kappa" in ended.stderr
+    assert ended.returncode == 1 and "no masks of the lungs for the training films" in ended.stderr
 
 
 def test_masks_as_files(root, tmp_path):
@@ -70,5 +77,8 @@ def test_the_exported_model_takes_whole_films(root, tmp_path):
     assert outputs["region_found"].tolist() == [True, False]
     ours = load(root / "pca").score(root / "new" / "1.png").scores
     np.testing.assert_allclose(outputs["score"][:1], ours, rtol=1e-4)
+    with pytest.raises(UserError, match=r"black.png: no lungs found"):
+        served.score([root / "new" / "1.png", root / "new" / "black.png"])
+    np.testing.assert_allclose(served.score(root / "new" / "1.png").scores, ours, rtol=1e-4)
     ended = done("score", f"--saved_model={tmp_path / 'model'}", f"--images={root / 'new'}", f"--output={tmp_path / 'new.csv'}")
     assert "no lungs, or strange ones, in 1 films" in ended.stderr and "black.png" in ended.stderr

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from fanogan_tf.data.organ import FILM
 from fanogan_tf.detection import regions
+from fanogan_tf.detection.regions import FOLDER, RegionFinder
 from fanogan_tf.errors import UserError
 from fanogan_tf.lungs import training
 from fanogan_tf.options import Options
@@ -81,7 +82,7 @@ def test_it_finds_lungs(films, tmp_path):
     assert found.keys() == {"held-out normal", "test normal", "test anomalous"}
     assert min(of["dice"] for of in found.values()) > 0.9 and sum(of["left_out"] for of in found.values()) == 0
     assert "held-out normal: Dice 0.9" in training.summary(found)
-    finder = training.trained(run)
+    finder = RegionFinder.load(run.path / FOLDER)
     low, high = finder.limits.area
     assert 0.1 < low < 0.25 < high < 0.4 and 0.3 < finder.limits.balance < 0.42 and finder.limits.parts == 2
 
@@ -94,7 +95,7 @@ def test_resumed_it_ends_as_in_a_row(films, tmp_path):
         for iterations in ends:
             options = dataclasses.replace(TINY, data_path=str(films), iterations=iterations, dim=2, deterministic=True)
             training.train(run, options, overwrite=False)
-        states.append(tuple(variable.numpy().tobytes() for variable in training.trained(run).network.variables))
+        states.append(tuple(variable.numpy().tobytes() for variable in RegionFinder.load(run.path / FOLDER).network.variables))
     assert states[0] == states[1]
 
 
@@ -108,7 +109,5 @@ def test_films_without_masks(films, tmp_path):
 
 
 def test_no_finder_there(tmp_path):
-    with pytest.raises(UserError, match=r"no trained finder of lungs here; fanogan lungs train makes one"):
-        training.trained(RunDirectory(tmp_path))
-    with pytest.raises(UserError, match=r"--region_from=.*: no finder of lungs in this run; fanogan lungs train makes one"):
+    with pytest.raises(UserError, match=rf"{tmp_path}/finder: no trained finder of lungs here; fanogan lungs train makes one"):
         regions.finder_of(Options(region_from=str(tmp_path)))
