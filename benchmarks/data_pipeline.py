@@ -17,6 +17,7 @@ import synthetic
 import tensorflow as tf
 import trainers
 
+from fanogan_tf.data.feed import Feed
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.image_stream import ImageStream
 from fanogan_tf.detection import scoring
@@ -64,7 +65,7 @@ def training(name: str, stored: int, step_batch: int, quick: bool) -> dict:
 
 
 def batches(images: ImageSet, batch: int, flip: bool) -> Iterator[tf.Tensor]:
-    return iter(images.training_batches(batch, seed=0, random_flip=flip))
+    return iter(Feed(images, batch, seed=0, random_flip=flip)())
 
 
 def draw(source: Iterator[tf.Tensor]) -> None:

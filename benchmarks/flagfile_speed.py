@@ -12,6 +12,7 @@ import keras
 import synthetic
 import trainers
 
+from fanogan_tf.data.feed import Feed
 from fanogan_tf.data.pixels import parse_image_size
 
 WHAT = "Iterations per second and peak memory of both training phases at the settings of a flagfile. Synthetic images."
@@ -27,7 +28,7 @@ def measure(name: str, warm: int, rounds: int, quick: bool) -> dict:
 
     def timed(model: keras.Model, batch: int) -> dict:
         """Times iterations of `model`, each with a fresh batch of the input pipeline."""
-        batches = iter(images.training_batches(batch, options.seed, random_flip=options.random_flip))
+        batches = iter(Feed(images, batch, options.seed, random_flip=options.random_flip)())
         step = trainers.compiled(model)
         seconds = harness.interleaved({"step": lambda: step(next(batches))}, rounds, warm)["step"]
         return {

@@ -20,6 +20,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
         least, most = field.metadata["least"], field.metadata["most"]
         if field.metadata["choices"]:
             flags.DEFINE_enum(enum_values=field.metadata["choices"], **common)
+            values[field.name].boolean = field.metadata["bare"]
         elif field.type is bool:
             flags.DEFINE_boolean(**common)
         elif field.type is int:

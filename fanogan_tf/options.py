@@ -17,7 +17,7 @@ SCOPES = {
 }
 
 
-def _option(scope, default, help, *, choices=None, least=None, most=None, free=False, path=False, first=False):
+def _option(scope, default, help, *, choices=None, least=None, most=None, free=False, path=False, first=False, bare=False):
     """Declares one setting.
 
     Args:
@@ -26,9 +26,10 @@ def _option(scope, default, help, *, choices=None, least=None, most=None, free=F
       free: may change between two calls on the same run directory; any other makes it another run.
       path: is a path, which is made absolute.
       first: one of the ten that a newcomer needs.
+      bare: of choices true and false: `--name` and `--noname` will do.
     """
     about = {"scope": scope, "help": help, "choices": choices, "least": least, "most": most}
-    return dataclasses.field(default=default, metadata=about | {"free": free, "path": path, "first": first})
+    return dataclasses.field(default=default, metadata=about | {"free": free, "path": path, "first": first, "bare": bare})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -334,11 +335,25 @@ class Options:
     mixed_precision: str = _option(
         "networks",
         "none",
-        "Arithmetic of the networks; weights stay float32. float16, with loss scaling: for GPUs.",
-        choices=["none", "bfloat16", "float16"],
+        "Arithmetic of the networks; weights stay float32. auto: bfloat16 where the device is made for it, else none. float16, "
+        "with loss scaling: for GPUs.",
+        choices=["none", "bfloat16", "float16", "auto"],
         free=True,
     )
-    jit_compile: bool = _option("running", False, "Compile the training step with XLA. Pays on a GPU only.", free=True)
+    jit_compile: str = _option(
+        "running",
+        "auto",
+        "Compile the training step with XLA, which pays on a GPU only; auto: where there is one, and it trains alone.",
+        choices=["auto", "true", "false"],
+        free=True,
+        bare=True,
+    )
+    steps_per_call: str = _option(
+        "running",
+        "auto",
+        "Iterations between two looks at losses and Ctrl-C, a number; auto: half a second's. Checkpoints and logs come first.",
+        free=True,
+    )
     strategy: str = _option(
         "running",
         "none",

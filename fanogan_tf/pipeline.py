@@ -32,11 +32,13 @@ from fanogan_tf.evaluation import visual_turing as turing
 from fanogan_tf.evaluation.intervals import Interval
 from fanogan_tf.evaluation.measured import Counting
 from fanogan_tf.methods import METHODS
+from fanogan_tf.networks.precision import chosen
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
 from fanogan_tf.serving import model_card, saved_model
 from fanogan_tf.serving.saved_model import ServedDetector
+from fanogan_tf.training.calls import compiles
 
 
 def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> None:
@@ -45,6 +47,8 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     Raises:
       UserError: the method has no such phase; the devices cannot share the work; or what its `check` and `train` raise.
     """
+    # What auto comes to here is part of the run: a detector scores in the arithmetic that it was calibrated in.
+    options = dataclasses.replace(options, mixed_precision=chosen(options.mixed_precision))
     method = METHODS[options.method]
     if phase not in (*method.PHASES, "all"):
         raise UserError(
@@ -57,12 +61,22 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
     with together(strategy):
         with chief_first(strategy):
             # All that can be said against it is said before anything that is there is changed.
-            check(strategy, options.batch_size, options.jit_compile)
+            check(strategy, options.batch_size, options.jit_compile == "true")
             splits = datasets.load(options, run.cache)
             method.check(run, options, splits, phases, overwrite)
             run.take(options, splits, overwrite)
             _check_leaks(run, options, splits)
+            _say_device(options)
         method.train(run, options, splits, phases)
+
+
+def _say_device(options: Options) -> None:
+    """Prints what trains, in which arithmetic, and whether XLA compiles it."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = {tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus}
+    arithmetic = "float32" if options.mixed_precision == "none" else options.mixed_precision
+    compiled = "compiled by XLA" if compiles(options.jit_compile) else "not compiled"
+    print(f"training on {', '.join(sorted(names)) or 'the CPU'}, in {arithmetic}, {compiled}", flush=True)
 
 
 def _check_leaks(run: RunDirectory, options: Options, splits: Splits) -> None:

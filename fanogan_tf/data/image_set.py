@@ -1,18 +1,15 @@
 """Labelled images that stay small, integers in memory or on disk and floats a batch at a time; and their splits."""
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from fanogan_tf.data.parallel import ordered_map
 from fanogan_tf.data.patches import PatchArray
 from fanogan_tf.data.pixels import to_signed
 from fanogan_tf.errors import UserError
-from fanogan_tf.random_streams import PassStream
 
 Pixels = np.ndarray | PatchArray
 
@@ -114,64 +111,6 @@ class ImageSet:
         if self.groups is not None:
             batch["group"] = self.groups[part]
         return batch
-
-    def training_batches(
-        self, batch_size: int, seed: int, start: int = 0, random_flip: bool = False, inputs: Sequence[str] = ("image",)
-    ) -> tf.data.Dataset:
-        """Endless shuffled batches, a pure function of seed and position.
-
-        The samples are passes over the set, each a permutation drawn from (seed, number of the pass) alone. So every pass
-        visits every image once, and a stream from `start` is what a stream from 0 gives after `start` batches, at no cost.
-
-        Args:
-          batch_size: images per batch, every batch; it may exceed the number of images.
-          seed: >= 0.
-          start: number of batches already consumed.
-          random_flip: mirror each sample left-right with probability 1/2.
-          inputs: what is wanted of each sample: `image`, and perhaps `region`.
-
-        Returns:
-          A dataset of (batch_size, H, W, 1) float32 in [-1, 1]; with regions, of dicts by the names of `inputs`, regions 0 or 1.
-
-        Raises:
-          ValueError: regions are wanted and there are none.
-        """
-        count, sources = len(self), [self.images]
-        if "region" in inputs:
-            if self.regions is None:
-                raise ValueError("there are no regions")
-            sources.append(self.regions)
-
-        # One generator per (seed, pass, purpose); a batch seldom needs more than two passes.
-        @functools.lru_cache(maxsize=2)
-        def order(number: int) -> np.ndarray:
-            return np.random.default_rng([seed, number, PassStream.ORDER]).permutation(count)
-
-        @functools.lru_cache(maxsize=2)
-        def mirrored(number: int) -> np.ndarray:
-            return np.random.default_rng([seed, number, PassStream.MIRRORED]).random(count) < 0.5
-
-        def gather(batch_number: np.int64) -> list[np.ndarray]:
-            first = int(batch_number) * batch_size
-            passes, positions = np.divmod(np.arange(first, first + batch_size), count)
-            numbers = range(passes[0], passes[-1] + 1)
-            chosen = np.concatenate([order(n)[positions[passes == n]] for n in numbers])
-            parts = [np.asarray(source[chosen]) for source in sources]
-            if random_flip:
-                flip = np.concatenate([mirrored(n)[positions[passes == n]] for n in numbers])
-                for part in parts:
-                    part[flip] = part[flip, :, ::-1]
-            return parts
-
-        def load(batch_number: tf.Tensor) -> tf.Tensor | dict[str, tf.Tensor]:
-            types = [tf.as_dtype(source.dtype) for source in sources]
-            parts = tf.numpy_function(gather, [batch_number], types, stateful=False)
-            images, *regions = (tf.ensure_shape(part, (batch_size, *self.image_shape)) for part in parts)
-            if not regions:
-                return to_signed(images)
-            return {"image": to_signed(images), "region": tf.cast(regions[0], tf.float32)}
-
-        return tf.data.Dataset.range(start, tf.int64.max).map(load).prefetch(4)
 
 
 def inputs_of(batch: dict[str, np.ndarray], names: Sequence[str]) -> tuple[np.ndarray, ...]:

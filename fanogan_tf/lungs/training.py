@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf import datasets, files
+from fanogan_tf.data.feed import Feed
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.data.organ import FILM
 from fanogan_tf.data.pixels import tile
@@ -19,6 +20,7 @@ from fanogan_tf.networks.latent import key
 from fanogan_tf.options import Options, names
 from fanogan_tf.random_streams import ChangeDraw, image_order
 from fanogan_tf.run_directory import RunDirectory
+from fanogan_tf.training.calls import Training
 from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.optimization import Adam, descend
 
@@ -49,7 +51,7 @@ def overlap(found: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.where(each, 2 * both / np.maximum(each, 1), 1.0), np.where(either, both / np.maximum(either, 1), 1.0)
 
 
-class LungTraining(keras.Model):
+class LungTraining(Training):
     """One train step = one update of the U-Net, by cross entropy and `dice_loss`.
 
     `fit` on dicts of image and region, (B, FILM, FILM, 1) each, images in [-1, 1] and regions 0 or 1. Each film is moved,
@@ -118,9 +120,7 @@ def train(run: RunDirectory, options: Options, overwrite: bool) -> dict:
     films = tf.TensorSpec((None, FILM, FILM, 1), tf.float32, name="image")
     run_phase(
         training,
-        lambda start: splits.train.training_batches(
-            options.batch_size, image_order(options.seed), start, options.random_flip, ("image", "region")
-        ),
+        Feed(splits.train, options.batch_size, image_order(options.seed), options.random_flip, ("image", "region")),
         Schedule.of(options, options.iterations),
         name=PHASE,
         folder=run.phase(PHASE),

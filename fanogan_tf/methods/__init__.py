@@ -22,6 +22,7 @@ from fanogan_tf.methods.iterative import Iterative
 from fanogan_tf.methods.ocsvm import Ocsvm
 from fanogan_tf.methods.pca import Pca
 from fanogan_tf.methods.roi_ganomaly import RoiGanomalyMethod
+from fanogan_tf.networks.precision import chosen
 from fanogan_tf.options import Options
 
 METHODS: dict[str, Method] = {
@@ -55,12 +56,12 @@ def load_detector(folder: Path, precision: str = "") -> Detector:
 
     Args:
       folder: where it lies.
-      precision: arithmetic to score in, see `NetworkSpec`; "" is that of the training.
+      precision: arithmetic to score in, see `NetworkSpec`, or `auto`; "" is that of the training.
 
     Raises:
       UserError: there is no detector in `folder`, or one of another version.
     """
-    detector = _without_front(Path(folder), precision)
+    detector = _without_front(Path(folder), chosen(precision))
     if (Path(folder) / FRONT).is_dir():
         detector.front = Front.load(Path(folder) / FRONT)
     return detector

@@ -22,6 +22,7 @@ from fanogan_tf.options import Options
 from fanogan_tf.random_streams import GanDraw
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses
+from fanogan_tf.training.calls import compiles
 from fanogan_tf.training.gan import turns_of_critic, update_critic
 from fanogan_tf.training.optimization import descend, loss_scaled
 
@@ -108,7 +109,7 @@ class AdversarialAutoencoder(JointMethod):
             adversarial_weight=options.adversarial_weight,
             seed=options.seed,
         )
-        training.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=options.jit_compile)
+        training.compile(*(adam(options, 0.0, 0.9) for _ in range(2)), jit_compile=compiles(options.jit_compile))
         return training
 
     def detector(self, training: AdversarialAutoencoderTraining, spec: NetworkSpec, options: Options) -> Detector:

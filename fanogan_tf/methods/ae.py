@@ -15,11 +15,12 @@ from fanogan_tf.networks.latent import key
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.training import losses
+from fanogan_tf.training.calls import Training, compiles
 from fanogan_tf.training.losses import mean_square
 from fanogan_tf.training.optimization import Adam, descend, loss_scaled
 
 
-class AutoencoderTraining(keras.Model):
+class AutoencoderTraining(Training):
     """One train step = one update of encoder and generator together. `fit` on batches (B, H, W, 1) in [-1, 1].
 
     The loss is the mean over the images of 1/n ||x - G(E(x))||^2; the paper names no other.
@@ -91,7 +92,7 @@ class Autoencoder(JointMethod):
         """See `JointMethod.training`."""
         keras.utils.set_random_seed(options.seed)
         training = AutoencoderTraining(spec.encoder(), spec.generator(), seed=options.seed)
-        training.compile(Adam(options.learning_rate), jit_compile=options.jit_compile)
+        training.compile(Adam(options.learning_rate), jit_compile=compiles(options.jit_compile))
         return training
 
     def detector(self, training: AutoencoderTraining, spec: NetworkSpec, options: Options) -> Detector:

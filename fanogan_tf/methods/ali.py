@@ -23,6 +23,7 @@ from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.random_streams import PairDraw
 from fanogan_tf.training import losses, monitoring
+from fanogan_tf.training.calls import Training, compiles
 from fanogan_tf.training.monitoring import Sheet
 from fanogan_tf.training.optimization import descend, loss_scaled
 
@@ -71,7 +72,7 @@ def encoder_generator_loss(encoded: tf.Tensor, generated: tf.Tensor) -> tf.Tenso
     return losses.discriminator_loss(generated, encoded)
 
 
-class Ali(keras.Model):
+class Ali(Training):
     """One train step = one update of the discriminator and one of encoder and generator, both from the networks as they were.
 
     `fit` on batches (B, H, W, 1) in [-1, 1]. (ALI, algorithm 1.)
@@ -179,7 +180,7 @@ class BidirectionalGan(JointMethod):
             seed=options.seed,
             prior=spec.prior,
         )
-        training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
+        training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=compiles(options.jit_compile))
         return training
 
     def detector(self, training: Ali, spec: NetworkSpec, options: Options) -> Detector:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fanogan_tf.data.feed import Feed, fits_on_gpu
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.data.standardise import standardised
 from fanogan_tf.detection.calibration import Calibration, calibrate
@@ -90,21 +91,19 @@ def network_name(options: Options) -> str:
     return ("dcgan" if options.method == "anogan" else "resnet") if options.network == "auto" else options.network
 
 
-def training_batches(
-    images: ImageSet,
-    batch_size: int,
-    options: Options,
-    start: int,
-    of_encoder: bool = False,
-    inputs: Sequence[str] = ("image",),
-) -> tf.data.Dataset:
-    """See `ImageSet.training_batches`: as the networks see them, in the order of a phase, from batch `start` on."""
-    batches = images.training_batches(batch_size, image_order(options.seed, of_encoder), start, options.random_flip, inputs)
-    if options.standardise == "none":
-        return batches
-    if "region" in inputs:
-        return batches.map(lambda batch: batch | {"image": standardised(batch["image"], options.standardise)})
-    return batches.map(lambda batch: standardised(batch, options.standardise))
+def training_feed(
+    images: ImageSet, batch_size: int, options: Options, of_encoder: bool = False, inputs: Sequence[str] = ("image",)
+) -> Feed:
+    """The batches of a phase, as the networks see them, in its order."""
+    return Feed(
+        images,
+        batch_size,
+        image_order(options.seed, of_encoder),
+        options.random_flip,
+        inputs,
+        lambda pixels: standardised(pixels, options.standardise),
+        on_device=fits_on_gpu(images, inputs),
+    )
 
 
 def shown(splits: Splits, spec: NetworkSpec) -> np.ndarray:

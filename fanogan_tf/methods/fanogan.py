@@ -13,12 +13,13 @@ from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.normality import Hidden, Seen
 from fanogan_tf.detection.scoring import anomaly_score, pixel_map
 from fanogan_tf.errors import UserError
-from fanogan_tf.methods.base import shown, training_batches
+from fanogan_tf.methods.base import shown, training_feed
 from fanogan_tf.methods.gan_phase import GanMethod, gan_step
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses, monitoring
+from fanogan_tf.training.calls import compiles
 from fanogan_tf.training.checkpointing import checkpoints_in, saved_seconds, saved_step
 from fanogan_tf.training.encoder import EncoderTraining
 from fanogan_tf.training.gan import Dcgan, WganGp
@@ -123,7 +124,7 @@ def encoder_training(gan: WganGp | Dcgan, spec: NetworkSpec, options: Options) -
     )
     # TensorFlow 1's epsilon, as the authors' code has it: Keras' 1e-7 exceeds a tenth of the mean squares at the paper's size.
     optimizer = keras.optimizers.RMSprop(options.encoder_learning_rate, rho=0.9, epsilon=1e-10)
-    training.compile(optimizer, jit_compile=options.jit_compile)
+    training.compile(optimizer, jit_compile=compiles(options.jit_compile))
     return training
 
 
@@ -135,7 +136,7 @@ def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, opt
     images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
     run_phase(
         training,
-        lambda start: training_batches(splits.train, options.batch_size, options, start, of_encoder=True),
+        training_feed(splits.train, options.batch_size, options, of_encoder=True),
         Schedule.of(options, options.encoder_iterations),
         name="encoder",
         folder=run.encoder,

@@ -24,13 +24,14 @@ from fanogan_tf.methods.base import (
     check_images,
     network_name,
     network_spec,
-    training_batches,
+    training_feed,
 )
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import monitoring
 from fanogan_tf.training.augmentation import CHANGES
+from fanogan_tf.training.calls import compiles
 from fanogan_tf.training.checkpointing import Checkpoints, checkpoints_in, saved_seconds, saved_step
 from fanogan_tf.training.gan import Dcgan, WganGp
 from fanogan_tf.training.loop import Schedule, run_phase
@@ -145,7 +146,7 @@ def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
     else:
         settings |= {"n_critic": options.n_critic, "penalty_weight": options.gradient_penalty}
         gan, betas = WganGp(spec.generator(), spec.critic(), **settings), (0.0, 0.9)
-    gan.compile(*(adam(options, *betas) for _ in range(2)), jit_compile=options.jit_compile)
+    gan.compile(*(adam(options, *betas) for _ in range(2)), jit_compile=compiles(options.jit_compile))
     return gan
 
 
@@ -169,7 +170,7 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
     z = tf.TensorSpec((None, options.latent_dim), tf.float32, name="z")
     run_phase(
         gan,
-        lambda start: training_batches(splits.train, gan.n_critic * options.batch_size, options, start),
+        training_feed(splits.train, gan.n_critic * options.batch_size, options),
         Schedule.of(options, options.iterations),
         name="GAN",
         folder=run.gan,

@@ -27,6 +27,7 @@ from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.networks.unet import UNet, deepest_shape
 from fanogan_tf.options import Options
 from fanogan_tf.training import monitoring
+from fanogan_tf.training.calls import Training, compiles
 from fanogan_tf.training.losses import discriminator_loss, mean_square
 from fanogan_tf.training.monitoring import Sheet
 from fanogan_tf.training.optimization import descend, loss_scaled
@@ -68,7 +69,7 @@ Autoencode = Callable[[dict[str, keras.Model], tf.Tensor, bool], tuple[tf.Tensor
 LEAST_DISCRIMINATOR_LOSS = 1e-5
 
 
-class Ganomaly(keras.Model):
+class Ganomaly(Training):
     """One train step = one update of the three restoring networks and one of the discriminator.
 
     Both from the networks as they were before it. `fit` on batches (B, H, W, 1) in [-1, 1]. A subclass may restore something else
@@ -248,7 +249,7 @@ class GanomalyMethod(JointMethod):
             weights=LossWeights(options.ganomaly_adversarial, options.ganomaly_contextual, options.ganomaly_encoding),
             seed=options.seed,
         )
-        training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=options.jit_compile)
+        training.compile(*(adam(options, 0.5) for _ in range(2)), jit_compile=compiles(options.jit_compile))
         return training
 
     def made(self, options: Options, *parts, **settings) -> Ganomaly:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection.detector import Detector
-from fanogan_tf.methods.base import Method, calibrate_and_save, check_images, network_spec, shown, training_batches
+from fanogan_tf.methods.base import Method, calibrate_and_save, check_images, network_spec, shown, training_feed
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
@@ -84,7 +84,7 @@ class JointMethod(Method):
         images = tf.TensorSpec((None, *spec.image_shape), tf.float32, name="image")
         run_phase(
             training,
-            lambda start: training_batches(splits.train, turns * options.batch_size, options, start, inputs=self.TRAINED_ON),
+            training_feed(splits.train, turns * options.batch_size, options, inputs=self.TRAINED_ON),
             Schedule.of(options, options.iterations),
             name=phase,
             folder=run.phase(phase),

@@ -27,6 +27,18 @@ def computing_in(precision: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
+def chosen(precision: str) -> str:
+    """What `--mixed_precision` comes to: `auto` is bfloat16 on GPUs from Ampere on and on CPUs with AMX, and none elsewhere."""
+    if precision != "auto":
+        return precision
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        made_for_it = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0)
+    else:
+        made_for_it = "amx_bf16" in cpu_features()
+    return "bfloat16" if made_for_it else "none"
+
+
 @functools.cache
 def warn_of_slow_bfloat16() -> None:
     """Warns once, in one line, if bfloat16 is slower than float32 on this CPU, because it is emulated or poorly supported."""
@@ -40,7 +52,12 @@ def warn_of_slow_bfloat16() -> None:
 
 def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Tells whether the CPU has bfloat16 instructions, according to the system (Linux)."""
-    return cpuinfo.is_file() and not _BFLOAT16_FEATURES.isdisjoint(cpuinfo.read_text(encoding="utf-8").split())
+    return not _BFLOAT16_FEATURES.isdisjoint(cpu_features(cpuinfo))
+
+
+def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
+    """The words in which the system (Linux) describes the CPU; none elsewhere."""
+    return set(cpuinfo.read_text(encoding="utf-8").split()) if cpuinfo.is_file() else set()
 
 
 def _matmul_seconds(dtype: tf.DType) -> float:

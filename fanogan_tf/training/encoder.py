@@ -8,12 +8,13 @@ from fanogan_tf.networks import latent
 from fanogan_tf.networks.latent import key
 from fanogan_tf.random_streams import EncoderDraw
 from fanogan_tf.training import losses
+from fanogan_tf.training.calls import Training
 from fanogan_tf.training.optimization import descend, loss_scaled
 
 DENOISING_SHARE = 0.2  # of the input pixels, f-AnoGAN A.1
 
 
-class EncoderTraining(keras.Model):
+class EncoderTraining(Training):
     """One train step = one encoder update. `fit` on batches (B, H, W, 1) in [-1, 1].
 
     Generator and critic are used in inference mode and never change.

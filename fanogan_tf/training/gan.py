@@ -16,10 +16,11 @@ from fanogan_tf.random_streams import GanDraw
 from fanogan_tf.training import losses
 from fanogan_tf.training.augmentation import augmented
 from fanogan_tf.training.averaging import Average
+from fanogan_tf.training.calls import Training
 from fanogan_tf.training.optimization import descend, loss_scaled
 
 
-class GanTraining(keras.Model):
+class GanTraining(Training):
     """A subclass has the `train_step`.
 
     prior: what z is drawn from, see `latent.draw`. n_critic: critic updates per step, each on fresh images.

@@ -11,10 +11,12 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from fanogan_tf.data.feed import Feed
 from fanogan_tf.distributed import cluster, strategy
 from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import value_of
 from fanogan_tf.options import Options
+from fanogan_tf.training.calls import Pace, Training
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints, checkpoints_in
 from fanogan_tf.training.monitoring import Monitor, Sheet
 from fanogan_tf.training.optimization import loss_scalers
@@ -66,27 +68,37 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.set_postfix({name: f"{value:.3g}" for name, value in logs.items() if "norm" not in name}, refresh=False)
-        self.bar.update()
+        self.bar.update(value_of(self.model.step) - self.bar.n)
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When a phase ends, and how many iterations lie between checkpoints, TensorBoard's scalars and sheets of samples."""
+    """When a phase ends, and how many iterations lie between checkpoints, TensorBoard's scalars and sheets of samples.
+
+    steps_per_call: how many iterations one call of the training function makes at most, see `Pace`.
+    """
 
     iterations: int
     checkpoint_every: int
     log_every: int
     sample_every: int
+    steps_per_call: int = 0
 
     @classmethod
     def of(cls, options: Options, iterations: int) -> "Schedule":
         """The schedule of `iterations` that the options ask for."""
-        return cls(iterations, options.checkpoint_every, options.log_every, options.sample_every)
+        every = options.checkpoint_every, options.log_every, options.sample_every
+        return cls(iterations, *every, 0 if options.steps_per_call == "auto" else int(options.steps_per_call))
+
+    def free(self, step: int) -> int:
+        """How many iterations from `step` on there is nothing to write or to end: at least 1."""
+        every = (self.checkpoint_every, self.log_every, self.sample_every)
+        return min(self.iterations - step, *(one - step % one for one in every))
 
 
 def run_phase(
-    model: keras.Model,
-    batches: Callable[[int], tf.data.Dataset],
+    model: Training,
+    feed: Feed | Callable[[int], tf.data.Dataset],
     schedule: Schedule,
     *,
     name: str,
@@ -98,8 +110,8 @@ def run_phase(
     """Trains `model` until its step is `schedule.iterations`, from the newest checkpoint in `folder` where there is one.
 
     Args:
-      model: compiled; has `step`, `networks` and `optimizers` (dicts by name).
-      batches: from the number of the first iteration to the endless data set of what `fit` feeds from there on.
+      model: compiled.
+      feed: from the number of the first iteration to the endless data set of what `fit` feeds from there on.
       folder: gets `checkpoints/`, `logs/` (TensorBoard) and `samples/` (PNG).
       schedule: when it ends, and what it writes on the way.
       sheets: name -> function that draws a sheet of images as the networks are now.
@@ -117,10 +129,13 @@ def run_phase(
     if start >= iterations:
         print(f"{name}: already at iteration {start} of {iterations}", flush=True)
         return
+    if isinstance(feed, Feed):
+        model.look_up = feed.look_up
+    model.pace = Pace(schedule, schedule.steps_per_call)
     model.built = True  # Its networks are. With several devices, `fit` would make sure of that by calling it with images.
     with Interruption() as interruption, ProgressBar(name, start, iterations) as bar:
         model.fit(
-            strategy.distributed(batches(start), turns, model.distribute_strategy),
+            strategy.distributed(feed(start), turns, model.distribute_strategy),
             steps_per_epoch=iterations - start,
             shuffle=False,
             verbose=0,
@@ -130,6 +145,7 @@ def run_phase(
                 *([Monitor(folder, sheets, graph, schedule.log_every, schedule.sample_every)] if cluster.is_chief() else []),
                 interruption,
                 Checkpointing(checkpoints, schedule.checkpoint_every, interruption),
+                LastIteration(iterations),
                 bar,
             ],
         )
@@ -139,8 +155,20 @@ def run_phase(
         raise UserError(f"{name}: stopped at iteration {step} of {iterations}; the same command goes on from there")
 
 
+class LastIteration(keras.callbacks.Callback):
+    """Ends the training there; `fit` counts calls, of which each may make several iterations."""
+
+    def __init__(self, iterations: int):
+        super().__init__()
+        self.iterations = iterations
+
+    def on_train_batch_end(self, batch, logs=None):
+        if value_of(self.model.step) >= self.iterations:
+            self.model.stop_training = True
+
+
 class Interruption(keras.callbacks.Callback):
-    """While active, Ctrl-C and SIGTERM set `asked` at the end of an iteration instead of breaking off in the middle of it.
+    """While active, Ctrl-C and SIGTERM set `asked` at the end of a call, between two iterations, instead of breaking off in one.
 
     In all workers at the same iteration, whichever of them was interrupted: none is left waiting for another.
     """

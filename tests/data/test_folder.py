@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fanogan_tf.data import folder, image_files
+from fanogan_tf.data.feed import Feed
 from fanogan_tf.errors import UserError
 from fanogan_tf.options import Options
 from tests.helpers.image_folders import noise, save
@@ -269,8 +270,8 @@ def test_regions_go_with_their_images(root, tmp_path):
 def test_regions_are_flipped_with_their_images(root, tmp_path):
     add_regions(root)
     train = load(root, tmp_path).train
-    both = next(iter(train.training_batches(18, 3, random_flip=True, inputs=("image", "region"))))
-    alone = next(iter(train.training_batches(18, 3, random_flip=True)))
+    both = next(iter(Feed(train, 18, 3, random_flip=True, inputs=("image", "region"))()))
+    alone = next(iter(Feed(train, 18, 3, random_flip=True)()))
     np.testing.assert_array_equal(both["image"], alone)
     flipped = both["region"].numpy()[:, 5, -1, 0] == 0
     assert 0 < flipped.sum() < 18

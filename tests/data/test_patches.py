@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fanogan_tf.data import patches
+from fanogan_tf.data.feed import Feed
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.patches import PatchArray
 
@@ -63,7 +64,7 @@ def test_slices_and_indices_agree(cut):
 
 def test_an_image_set_takes_it(cut):
     images = ImageSet(cut, np.zeros(3, int), np.array(["normal"] * 3), np.array(["a", "b", "c"]), masks=cut)
-    batch = next(images.training_batches(5, seed=0).as_numpy_iterator())
+    batch = next(Feed(images, 5, seed=0)().as_numpy_iterator())
     assert batch.shape == (5, 4, 3, 1) and batch.dtype == np.float32
     (scored,) = images.batches(8)
     np.testing.assert_allclose(scored["image"], cut[:] / 32767.5 - 1, atol=1e-6)

@@ -16,7 +16,7 @@ NAMES = frozenset(field.name for field in dataclasses.fields(Options))
 # What networks are made from, read at once for every method; below, in `test_networks`.
 OF_THE_NETWORKS = {"network", "dim", "latent_dim", "bound"}
 # Of every method, or of the speed alone.
-OF_ALL = {"method", "seed", "random_flip", "gan_from", "jit_compile", "score_batch_size", "standardise"}
+OF_ALL = {"method", "seed", "random_flip", "gan_from", "jit_compile", "steps_per_call", "score_batch_size", "standardise"}
 OF_ALL |= {"checkpoint_every", "log_every", "sample_every"}
 
 # Read when the detector is calibrated, which is left out here.

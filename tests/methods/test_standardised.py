@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.data.standardise import standardised
-from fanogan_tf.methods.base import network_spec, shown, training_batches
+from fanogan_tf.methods.base import network_spec, shown, training_feed
 from fanogan_tf.methods.fanogan import EncoderDetector
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
@@ -33,10 +33,10 @@ def test_a_detector_scores_raw_images_as_another_one_standardised_ones():
 
 def test_training_and_its_sheets_see_the_same():
     """With regions beside the images, too, which stay as they are."""
-    raw = training_batches(IMAGES, 4, dataclasses.replace(OPTIONS, standardise="none"), 0)
+    raw = training_feed(IMAGES, 4, dataclasses.replace(OPTIONS, standardise="none"))()
     expected = standardised(next(iter(raw)), "image").numpy()
-    np.testing.assert_allclose(next(iter(training_batches(IMAGES, 4, OPTIONS, 0))), expected, atol=1e-6)
-    both = next(iter(training_batches(IMAGES, 4, OPTIONS, 0, inputs=("image", "region"))))
+    np.testing.assert_allclose(next(iter(training_feed(IMAGES, 4, OPTIONS)())), expected, atol=1e-6)
+    both = next(iter(training_feed(IMAGES, 4, OPTIONS, inputs=("image", "region"))()))
     np.testing.assert_allclose(both["image"], expected, atol=1e-6)
     assert np.all(both["region"] == 1.0)
     sheet = shown(Splits(IMAGES, IMAGES, IMAGES), network_spec(OPTIONS, (8, 8, 1)))
