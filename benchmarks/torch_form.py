@@ -144,7 +144,7 @@ def _mean_square_excess(gradient: torch.Tensor) -> torch.Tensor:
 class TorchForm:
     """WGAN-GP training on one fixed batch of random images; every update returns its loss when its work is done.
 
-    bfloat16: autocast around the networks. compiled: torch.compile of both networks and of the gradient penalty.
+    device: cpu or cuda. bfloat16: autocast around the networks. compiled: torch.compile of both networks and of the gradient penalty.
     """
 
     def __init__(
@@ -156,20 +156,22 @@ class TorchForm:
         *,
         bfloat16: bool = False,
         compiled: bool = False,
+        device: str = "cpu",
         seed: int = 0,
     ):
         torch.set_num_threads(os.cpu_count())
         torch.manual_seed(seed)
         self.latent_dim = latent_dim
         self.batch = batch
-        self.generator = Generator(side, dim, latent_dim).to(memory_format=torch.channels_last)
-        self.critic = Critic(side, dim).to(memory_format=torch.channels_last)
+        self.device = device
+        self.generator = Generator(side, dim, latent_dim).to(device, memory_format=torch.channels_last)
+        self.critic = Critic(side, dim).to(device, memory_format=torch.channels_last)
         self.generator_optimizer, self.critic_optimizer = (
             torch.optim.Adam(network.parameters(), lr=1e-4, betas=(0.0, 0.9), eps=1e-7, fused=True)
             for network in (self.generator, self.critic)
         )
-        self.real = (2.0 * torch.rand(batch, 1, side, side) - 1.0).contiguous(memory_format=torch.channels_last)
-        self._autocast = functools.partial(torch.autocast, "cpu", torch.bfloat16, enabled=bfloat16)
+        self.real = (2.0 * torch.rand(batch, 1, side, side, device=device) - 1.0).contiguous(memory_format=torch.channels_last)
+        self._autocast = functools.partial(torch.autocast, device, torch.bfloat16, enabled=bfloat16)
         self._generate, self._criticise, self._penalty = self.generator, self.critic, gradient_penalty
         if compiled:
             # Every size and precision compiles the same few functions again; beyond the limit, 8 by default, that is an error.
@@ -179,12 +181,12 @@ class TorchForm:
             self._penalty = compile_(functional_gradient_penalty)
 
     def _latent(self) -> torch.Tensor:
-        return torch.randn(self.batch, self.latent_dim)
+        return torch.randn(self.batch, self.latent_dim, device=self.device)
 
     def critic_update(self) -> float:
         with torch.no_grad(), self._autocast():
             fake = self._generate(self._latent())
-        mixed = torch.lerp(self.real, fake, torch.rand(self.batch, 1, 1, 1))
+        mixed = torch.lerp(self.real, fake, torch.rand(self.batch, 1, 1, 1, device=self.device))
         with self._autocast():
             real_values, fake_values = self._criticise(torch.cat([self.real, fake])).chunk(2)
             penalty = self._penalty(self.critic, mixed)
