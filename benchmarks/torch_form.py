@@ -144,7 +144,7 @@ def _mean_square_excess(gradient: torch.Tensor) -> torch.Tensor:
 class TorchForm:
     """WGAN-GP training on one fixed batch of random images; every update returns its loss when its work is done.
 
-    device: cpu or cuda. bfloat16: autocast around the networks. compiled: torch.compile of both networks and of the gradient penalty.
+    device: cpu or cuda. bfloat16: autocast around the networks. compiled: torch.compile of both networks and of the penalty.
     """
 
     def __init__(

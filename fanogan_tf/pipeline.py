@@ -222,7 +222,7 @@ def _score(
         if maps and not groups:
             save_maps(Path(maps), batch, judged)
 
-    rows = scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size), on_batch)
+    rows = scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size, detector.image_shape), on_batch)
     above = DATASETS[options.dataset].groups
     if above is None or not groups:
         count = score_table.write(output, rows)
@@ -275,7 +275,7 @@ def screen(run: RunDirectory, options: Options, diseased: list[Path], sensitivit
     """
     detector = methods.load_detector(run.detector, options.mixed_precision)
     source, _ = _opened(detector, options, diseased, run.cache)
-    rows = list(scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size)))
+    rows = list(scoring.score_rows(detector, source, scoring.batch_size_for(options.score_batch_size, detector.image_shape)))
     _tell_left_out(source)
     cut, missed = screening.filter_for(np.array([row["score"] for row in rows]), sensitivity)
     detector.calibration = dataclasses.replace(detector.calibrated(), filter=cut)
@@ -359,7 +359,9 @@ def verify_export(run: RunDirectory, options: Options, folder: Path) -> str:
         films = datasets.load(whole, run.cache / "films").test
         place = {name: row for row, name in enumerate(films.names.tolist())}
         sent = films.take([place[name] for name in splits.test.names.tolist()])
-    return saved_model.compare(detector, served, splits.test, scoring.batch_size_for(options.score_batch_size), sent)
+    return saved_model.compare(
+        detector, served, splits.test, scoring.batch_size_for(options.score_batch_size, detector.image_shape), sent
+    )
 
 
 def _threshold(run: RunDirectory, options: Options) -> dict[str, str]:

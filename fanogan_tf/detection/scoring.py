@@ -15,16 +15,20 @@ from tqdm import tqdm
 
 from fanogan_tf.data.image_set import inputs_of
 from fanogan_tf.data.image_stream import GivenImage, given_batches
+from fanogan_tf.data.parallel import ordered_map
 from fanogan_tf.detection.terms import FURTHER, OWN
 from fanogan_tf.errors import UserError
 
 
-def batch_size_for(asked: int) -> int:
+def batch_size_for(asked: int, image_shape: tuple[int, int, int] = (64, 64, 1)) -> int:
     """How many images to score at once: `asked`, or if that is 0 what suits the machine.
 
-    On two CPU cores more than 64 gains little (results/scoring.json); a GPU wants more to do at once (not measured).
+    On two CPU cores more than 64 gains little (results/scoring.json). A GPU wants more to do at once, as far as its memory goes:
+    four million pixels, between 64 and 1,024 images.
     """
-    return asked or (256 if tf.config.list_physical_devices("GPU") else 64)
+    if asked or not tf.config.list_physical_devices("GPU"):
+        return asked or 64
+    return min(max(2**22 // math.prod(image_shape), 64), 1024)
 
 
 def score_rows(
@@ -40,9 +44,13 @@ def score_rows(
     Yields:
       One row of `score_table` per image, in order, and its `group`, "" where the source has none.
     """
+
+    def judged_with(batch: dict) -> tuple[dict, dict]:
+        return batch, detector.judge(*inputs_of(batch, detector.INPUTS))
+
     with tqdm(total=len(source), desc="scoring", unit="image") as bar:
-        for batch in source.batches(batch_size):
-            judged = detector.judge(*inputs_of(batch, detector.INPUTS))
+        # The device scores one batch while the rows of the last are made.
+        for batch, judged in ordered_map(judged_with, source.batches(batch_size), workers=1, ahead=1):
             on_batch(batch, judged)
             for i, name in enumerate(batch["name"]):
                 yield {

@@ -136,7 +136,7 @@ def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options
     """
     if not cluster.is_chief():
         return
-    batch_size = batch_size_for(options.score_batch_size)
+    batch_size = batch_size_for(options.score_batch_size, splits.train.image_shape)
     # Each by its own seed: a member is what a run of that seed alone would be.
     found = [
         describe(

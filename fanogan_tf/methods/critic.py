@@ -49,7 +49,7 @@ class Critic(GanMethod):
     def detector(self, gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, options: Options, splits: Splits) -> Detector:
         """See `GanMethod.detector`."""
         some = chosen(splits.train, options.seed)
-        values = critic_values(spec, gan.critic, splits.train, some, batch_size_for(options.score_batch_size))
+        values = critic_values(spec, gan.critic, splits.train, some, batch_size_for(options.score_batch_size, spec.image_shape))
         return CriticDetector(spec, critic=gan.critic, mean=float(np.mean(values)))
 
 

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 
 from fanogan_tf.detection import score_table, scoring
@@ -57,14 +59,16 @@ def test_batch_size_changes_nothing():
     assert list(score_rows(Brightness(), Source(), 7)) == list(score_rows(Brightness(), Source(), 2))
 
 
-def test_one_batch_in_memory_at_a_time():
+def test_at_most_one_batch_is_scored_ahead():
     detector = Brightness()
     rows = score_rows(detector, Source(), 2)
     next(rows)
     next(rows)
-    assert detector.batches == [2]
-    next(rows)
+    time.sleep(0.1)  # What would run ahead further had the time to.
     assert detector.batches == [2, 2]
+    next(rows)
+    time.sleep(0.1)
+    assert detector.batches == [2, 2, 2]
 
 
 def test_on_batch():
@@ -85,6 +89,7 @@ def test_into_a_table(tmp_path):
 
 
 def test_batch_size_that_was_asked_for_or_suits_the_machine(monkeypatch):
-    for devices, own in (([], 64), (["a GPU"], 256)):
+    for devices, own in (([], (64, 64, 64)), (["a GPU"], (1024, 256, 64))):
         monkeypatch.setattr(scoring.tf.config, "list_physical_devices", lambda kind, devices=devices: devices)
-        assert batch_size_for(7) == 7 and batch_size_for(0) == own
+        assert batch_size_for(7) == 7
+        assert tuple(batch_size_for(0, (side, side, 1)) for side in (32, 128, 512)) == own
