@@ -82,9 +82,9 @@ class LayerNormalization(layers.Layer):
 
 
 def layer_normalized(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """Gamma r (x - m) + beta, with each image's mean m and r = 1 / sqrt(variance + epsilon): (B, H, W, C) -> (B, H, W, C).
+    """Computes gamma r (x - m) + beta, with each image's mean m and r = 1 / sqrt(variance + epsilon).
 
-    gamma, beta: (C,) float32. Statistics are float32, whatever the type of x.
+    x: (B, H, W, C), as the result. gamma, beta: (C,) float32. Statistics are float32, whatever the type of x.
 
     First and second derivatives are written out; derived operation by operation, the graph of a critic update was half as large
     again. What depends on images and channels alone is computed first.
@@ -101,40 +101,43 @@ def layer_normalized(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: f
 
         def gradient(g: tf.Tensor):
             full_g = tf.cast(g, tf.float32)
+            # Of g and of g (x - m) over the pixels: (B, 1, 1, C).
             sums = tf.reduce_sum(full_g, axis=[1, 2], keepdims=True)
             moments = tf.reduce_sum(full_g * full, axis=[1, 2], keepdims=True) - m * sums
-            return _backward(x, gamma, g, m, r, sums, moments), _per_channel(r * moments), _per_channel(sums)
+            by_x = _by_x(x, gamma, g, m, r, sums, moments)
+            return by_x, _per_channel(r * moments), _per_channel(sums)
 
         return _scaled(x, scale, beta - m * scale), gradient
 
     return forward(x, gamma, beta)
 
 
-@tf.custom_gradient
-def _backward(x, gamma, g, m, r, sums, moments):
-    """The derivative by x of `layer_normalized`, times g: J(gamma g) with J(h) = r (h - E[h] - r^2 E[h (x - m)] (x - m)).
+def _by_x(x, gamma, g, m, r, sums, moments):
+    """The derivative by x, times g: J(gamma g) with J(h) = r (h - E[h] - r^2 E[h (x - m)] (x - m)); for the rest see above."""
 
-    sums, moments: of g and of g (x - m) over the pixels, (B, 1, 1, C). Like m and r they are functions of the other arguments,
-    and the derivatives by those include them.
-    """
-    values = x.shape[1] * x.shape[2] * x.shape[3]
-    mean = tf.reduce_sum(gamma * sums, axis=3, keepdims=True) / values
-    slope = tf.square(r) * tf.reduce_sum(gamma * moments, axis=3, keepdims=True) / values
-    result = _scaled(g, r * gamma, r * (m * slope - mean)) - _times(x, r * slope)
+    # The other four are functions of these three, and the derivatives by these include them.
+    @tf.custom_gradient
+    def backward(x: tf.Tensor, gamma: tf.Tensor, g: tf.Tensor):
+        values = x.shape[1] * x.shape[2] * x.shape[3]
+        mean = tf.reduce_sum(gamma * sums, axis=3, keepdims=True) / values
+        slope = tf.square(r) * tf.reduce_sum(gamma * moments, axis=3, keepdims=True) / values
+        result = _scaled(g, r * gamma, r * (m * slope - mean)) - _times(x, r * slope)
 
-    def gradient(w: tf.Tensor):
-        # J is symmetric. The derivative of <w, J(h)> by x follows from d(r (x - m)) = J(dx).
-        full, full_w = tf.cast(x, tf.float32), tf.cast(w, tf.float32)
-        w_mean = tf.reduce_mean(full_w, axis=[1, 2, 3], keepdims=True)
-        w_moment = tf.reduce_mean(full_w * full, axis=[1, 2, 3], keepdims=True) - m * w_mean
-        w_slope = tf.square(r) * w_moment
-        turned = _scaled(w, r, r * (m * w_slope - w_mean)) - _times(x, r * w_slope)
-        both = tf.reduce_mean(tf.cast(w * g, tf.float32) * gamma, axis=[1, 2, 3], keepdims=True)
-        bend = r * tf.square(r) * (both - w_mean * mean - w_moment * slope)
-        by_x = _times(x - tf.cast(m, x.dtype), bend) + _times(turned, slope) + _times(result, w_slope)
-        return -by_x, _per_channel(tf.cast(g * turned, tf.float32)), _times(turned, gamma), None, None, None, None
+        def gradient(w: tf.Tensor):
+            # J is symmetric. The derivative of <w, J(h)> by x follows from d(r (x - m)) = J(dx).
+            full, full_w = tf.cast(x, tf.float32), tf.cast(w, tf.float32)
+            w_mean = tf.reduce_mean(full_w, axis=[1, 2, 3], keepdims=True)
+            w_moment = tf.reduce_mean(full_w * full, axis=[1, 2, 3], keepdims=True) - m * w_mean
+            w_slope = tf.square(r) * w_moment
+            turned = _scaled(w, r, r * (m * w_slope - w_mean)) - _times(x, r * w_slope)
+            both = tf.reduce_mean(tf.cast(w * g, tf.float32) * gamma, axis=[1, 2, 3], keepdims=True)
+            bend = r * tf.square(r) * (both - w_mean * mean - w_moment * slope)
+            by_x = _scaled(x, -bend, m * bend) - _times(turned, slope) - _times(result, w_slope)
+            return by_x, _per_channel(tf.cast(g * turned, tf.float32)), _times(turned, gamma)
 
-    return result, gradient
+        return result, gradient
+
+    return backward(x, gamma, g)
 
 
 def _per_channel(values: tf.Tensor) -> tf.Tensor:
