@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 # TensorFlow reads this once, on import: errors are shown, start-up chatter is not.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# So does XLA. On a GPU it compiles a training step in a minute: what it compiled is kept for the next run, and when it tries out
-# convolutions it does not check their results one against the other, which took half of that minute.
+# So does XLA. On a GPU it compiles a training step in a minute or two: what it compiled is kept for the next run, which starts in
+# seconds; and of the convolutions that it tries out it does not compare the results.
 _cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "fanogan_tf", "xla")
 os.environ.setdefault("TF_XLA_FLAGS", f"--tf_xla_persistent_cache_directory={_cache}")
 os.environ.setdefault("XLA_FLAGS", "--xla_gpu_autotune_level=2")

@@ -82,7 +82,17 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
         tensorflow = sys.modules.get("tensorflow")
         if tensorflow is None or not isinstance(error, tensorflow.errors.ResourceExhaustedError):
             raise
-        _fail(str(error))
+        # A full disk is one, too, and says so itself.
+        out_of_memory = "OOM" in str(error) or "out of memory" in str(error).lower()
+        _fail(
+            f"out of memory; lower --batch_size, --score_batch_size, --dim or --image_size ({_first_line(error)})"
+            if out_of_memory
+            else str(error)
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _extend(name: str, more: list[str]) -> None:

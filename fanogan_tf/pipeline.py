@@ -54,6 +54,8 @@ def train(run: RunDirectory, options: Options, phase: str, overwrite: bool) -> N
         raise UserError(
             f"--phase={phase}: --method={options.method} has no such phase; it has {', '.join(method.PHASES)} (or all)"
         )
+    if options.steps_per_call != "auto" and not (options.steps_per_call.isdecimal() and int(options.steps_per_call)):
+        raise UserError(f"--steps_per_call={options.steps_per_call}: give auto, or a number from 1 on")
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     phases = method.PHASES if phase == "all" else (phase,)

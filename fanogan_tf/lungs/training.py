@@ -115,7 +115,8 @@ def train(run: RunDirectory, options: Options, overwrite: bool) -> dict:
     run.take(options, splits, overwrite)
     keras.utils.set_random_seed(options.seed)
     training = LungTraining(regions.unet(options.dim), seed=options.seed)
-    training.compile(Adam(options.learning_rate))
+    # XLA has no crop_and_resize, which moves the films.
+    training.compile(Adam(options.learning_rate), jit_compile=False)
     some = np.arange(min(8, len(splits.validation)))
     films = tf.TensorSpec((None, FILM, FILM, 1), tf.float32, name="image")
     run_phase(

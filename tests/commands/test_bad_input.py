@@ -14,6 +14,7 @@ def test_training_with_bad_flags(tmp_path):
         (["--dataset=folder"], ["--data_path"]),
         (["--dataset=mnist", "--data_path=/nowhere/mnist.npz"], ["/nowhere/mnist.npz"]),
         (["--phase=encoder"], ["--phase=encoder", "--phase=gan"]),
+        (["--steps_per_call=0"], ["--steps_per_call=0", "auto"]),
         (["--phase=decoder"], ["--phase=decoder", "--method=fanogan", "gan, encoder"]),
     ):
         line = fail("train", *TINY, f"--run_dir={tmp_path / 'r'}", *arguments)
