@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,13 @@ from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.distributed import cluster
 from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import measured, reliability, report, screening
+from fanogan_tf.evaluation import measured, report, screening
 from fanogan_tf.evaluation import visual_turing as turing
-from fanogan_tf.evaluation.intervals import Interval
 from fanogan_tf.evaluation.measured import Counting
 from fanogan_tf.methods import METHODS
 from fanogan_tf.networks.precision import chosen
 from fanogan_tf.options import Options
+from fanogan_tf.reading.results import Results
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
 from fanogan_tf.serving import model_card, saved_model
@@ -115,17 +115,18 @@ def load(path: str | os.PathLike, precision: str = "") -> Detector | ServedDetec
     return saved_model.load(Path(path))
 
 
-def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "") -> int:
+def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "", dicom: str = "") -> int:
     """Scores the test split, or the files and folders in `images`, into the table `output`. Returns the number of images.
 
     The images of an OCT run are patches of volumes; the volumes' own scores go beside the table, as `NAME.volumes.csv`.
 
-    `maps`: a folder for pixel maps, "" for none.
+    `maps`: a folder for pixel maps, `dicom`: one for DICOM results of DICOM `images`; "" for none.
     """
     detector = methods.load_detector(run.detector, options.mixed_precision)
     _check_maps(detector, options, maps)
     if images:
-        return _score_named(detector, options, images, run.cache, output, maps)
+        results = Results.of(dicom, detector.calibrated(), serving_export.sums(run.detector), options)
+        return _score_named(detector, options, images, run.cache, output, maps, results)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
     counting = Counting()
@@ -148,7 +149,13 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
 
 
 def score_exported(
-    folder: Path, options: Options, given: frozenset[str], images: list[Path], output: Path, maps: str = ""
+    folder: Path,
+    options: Options,
+    given: frozenset[str],
+    images: list[Path],
+    output: Path,
+    maps: str = "",
+    dicom: str = "",
 ) -> int:
     """`score` of files and folders by the SavedModel in `folder`; there is no run. `given`: see `option_flags.from_flags`.
 
@@ -158,7 +165,8 @@ def score_exported(
     served = saved_model.load(folder)
     options = model_card.options(served.card, served.path, options, given)
     _check_maps(served, options, maps)
-    return _score_named(served, options, images, output.parent / "cache", output, maps)
+    results = Results.of(dicom, Calibration.from_json(served.card["calibration"]), served.card["weights"], options)
+    return _score_named(served, options, images, output.parent / "cache", output, maps, results)
 
 
 def _check_maps(detector: Detector | ServedDetector, options: Options, maps: str) -> None:
@@ -167,11 +175,19 @@ def _check_maps(detector: Detector | ServedDetector, options: Options, maps: str
 
 
 def _score_named(
-    detector: Detector | ServedDetector, options: Options, images: list[Path], cache: Path, output: Path, maps: str
+    detector: Detector | ServedDetector,
+    options: Options,
+    images: list[Path],
+    cache: Path,
+    output: Path,
+    maps: str,
+    results: Results | None,
 ) -> int:
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
     source, groups = _opened(detector, options, images, cache)
-    count = _score(detector, options, source, groups, output, maps)
+    count = _score(detector, options, source, groups, output, maps, on_each=results.save if results else None)
+    if results:
+        results.tell()
     above = DATASETS[options.dataset].groups
     if above and groups and maps:
         above.measure(detector, groups, options, output, maps)
@@ -212,8 +228,12 @@ def _score(
     output: Path,
     maps: str,
     counting: Counting | None = None,
+    on_each: Callable[[dict, dict], None] | None = None,
 ) -> int:
-    """Scores a source, and the groups (volumes) that it is cut from; () where there are none. Maps are those of images alone."""
+    """Scores a source, and the groups (volumes) that it is cut from; () where there are none. Maps are those of images alone.
+
+    on_each: called with each batch and what was said of it.
+    """
     strange: list[str] = []
 
     def on_batch(batch: dict, judged: dict) -> None:
@@ -221,6 +241,8 @@ def _score(
             strange.extend(batch["name"][~judged["region_found"]])
         if counting:
             counting.update(batch, judged)
+        if on_each:
+            on_each(batch, judged)
         if maps and not groups:
             save_maps(Path(maps), batch, judged)
 
@@ -287,35 +309,6 @@ def screen(run: RunDirectory, options: Options, diseased: list[Path], sensitivit
         f"certainly normal: scores below {cut:.6g}, as {below:.1%} of normal images have; {missed} of {len(rows)} "
         f"diseased images for development lie below, so the sensitivity is at least {sensitivity:g} (one-sided 95 % bound)\n"
         f"next: fanogan score --run_dir={run.path}, then evaluate"
-    )
-
-
-def compare(run: RunDirectory, other: RunDirectory) -> str:
-    """Compares the AUROCs of two scored runs on the images that both scored; returns the lines that tell.
-
-    Raises:
-      UserError: they have no labelled images of both kinds in common, or call one of them by another label.
-    """
-    tables = [score_table.read(one.scores) for one in (run, other)]
-    kept = measured.load(run.measured, run.scores, run.detector)
-    place = {name: row for row, name in enumerate(tables[1].image.tolist())}
-    rows = np.array([row for row, name in enumerate(tables[0].image.tolist()) if name in place], np.int64)
-    others = np.array([place[name] for name in tables[0].image[rows].tolist()], np.int64)
-    one, two = tables[0].take(rows), tables[1].take(others)
-    differing = np.flatnonzero(one.label != two.label)
-    if len(differing):
-        raise UserError(f"{one.image[differing[0]]}: labelled otherwise in {other.path}; compare runs with one --normal_class")
-    known = reliability.labelled(one, kept.belongs[rows] if len(kept.belongs) else None)
-    if known is None:
-        raise UserError(f"{run.path}, {other.path}: share no labelled images of both kinds; compare runs on one test set")
-    found = reliability.against(one, known, {"other": two.score}, 0)["other"]
-    difference = found["difference"]
-    p = "" if difference["p"] is None else f", p {difference['p']:.2g}"
-    spread = str(Interval(difference["low"], difference["high"], difference["why"]))
-    return (
-        f"AUROC {found['auroc'] + difference['value']:.4f} {run.path}, {found['auroc']:.4f} {other.path}\n"
-        f"difference {difference['value']:+.4f}, 95 % interval {spread}{p}, on {int((~known.anomalous).sum())} normal and "
-        f"{int(known.anomalous.sum())} anomalous images"
     )
 
 

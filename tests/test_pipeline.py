@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 import fanogan_tf
 from fanogan_tf import pipeline
+from fanogan_tf.comparison.pair import compare
 from fanogan_tf.datasets import DATASETS
 from fanogan_tf.detection import score_table
 from fanogan_tf.errors import UserError
@@ -106,7 +107,7 @@ def test_two_runs_are_compared_on_the_images_that_both_scored(tmp_path):
     """One of them has scored a hundred, half of them normal."""
     one = scored(tmp_path / "one", OPTIONS)
     two = scored(tmp_path / "two", dataclasses.replace(OPTIONS, method="ocsvm", test_images=100, half_normal=True))
-    lines = pipeline.compare(one, two).splitlines()
+    lines = compare(one, two).splitlines()
     tables = [score_table.read(run.scores) for run in (one, two)]
     rows = [tables[0].image.tolist().index(name) for name in tables[1].image]
     normal, anomalous = (int((tables[1].label == label).sum()) for label in (0, 1))
@@ -115,11 +116,11 @@ def test_two_runs_are_compared_on_the_images_that_both_scored(tmp_path):
     assert lines[0] == f"AUROC {areas[0]:.4f} {one.path}, {areas[1]:.4f} {two.path}"
     assert lines[1].startswith(f"difference {areas[0] - areas[1]:+.4f}, ")
     assert lines[1].endswith("on 50 normal and 50 anomalous images")
-    assert pipeline.compare(one, one).splitlines()[1].startswith("difference +0.0000")
+    assert compare(one, one).splitlines()[1].startswith("difference +0.0000")
 
 
 def test_runs_that_cannot_be_compared(tmp_path):
     one = scored(tmp_path / "one", OPTIONS)
     two = scored(tmp_path / "two", dataclasses.replace(OPTIONS, normal_class="7"))
     with pytest.raises(UserError, match=r"labelled otherwise in .*two; compare runs with one --normal_class"):
-        pipeline.compare(one, two)
+        compare(one, two)

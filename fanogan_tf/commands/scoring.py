@@ -15,24 +15,26 @@ from fanogan_tf.run_directory import RunDirectory
 def score(options: Options, given: frozenset[str]) -> None:
     """Scores images with a trained run.
 
-    fanogan score --run_dir=runs/digits [--images=PATH ...] [--output=CSV] [--maps=DIR]
+    fanogan score --run_dir=runs/digits [--images=PATH ...] [--output=CSV] [--maps=DIR] [--dicom=DIR]
 
     Or with an exported model, without its run: fanogan score --saved_model=models/digits --images=PATH ... --output=CSV
     """
     values = flags.FLAGS
     images, output = [Path(path) for path in values.images], values.output
+    if values.dicom and not images:
+        raise UserError(f"--dicom={values.dicom}: results go to the studies of DICOM images; name those with --images")
     if values.saved_model:
         _check_without_run(values)
         with starting():
             from fanogan_tf import pipeline
-        count = pipeline.score_exported(Path(values.saved_model), options, given, images, Path(output), values.maps)
+        count = pipeline.score_exported(Path(values.saved_model), options, given, images, Path(output), values.maps, values.dicom)
     else:
         run = RunDirectory(values.run_dir)
         options = run.options(options, given)
         output = output or (run.images if images else run.scores)
         with starting():
             from fanogan_tf import pipeline
-        count = pipeline.score(run, options, images, Path(output), values.maps)
+        count = pipeline.score(run, options, images, Path(output), values.maps, values.dicom)
     print(f"scored {count} images: {output}")
 
 
@@ -46,6 +48,11 @@ def _score_flags() -> None:
     flags.DEFINE_multi_string("images", [], "Files and folders to score, as many as you like. Without it, the test split.")
     flags.DEFINE_string("output", "", "The CSV to write. Without it, scores.csv in the run, or images.csv there with --images.")
     flags.DEFINE_string("maps", "", "Folder for pixel maps, PNGs beside each other for each image.")
+    flags.DEFINE_string(
+        "dicom",
+        "",
+        "Folder for DICOM results of DICOM images: report, overlay, segmentation and map, in new series of the same study.",
+    )
 
 
 def _check_without_run(values: flags.FlagValues) -> None:
@@ -125,8 +132,8 @@ def compare(options: Options, given: frozenset[str]) -> None:
         if not values[flag].value or not run.scores.is_file():
             raise UserError(f"--{flag}={values[flag].value}: no scored run there; run fanogan score first")
     with starting():
-        from fanogan_tf import pipeline
-    print(pipeline.compare(*runs))
+        from fanogan_tf.comparison.pair import compare
+    print(compare(*runs))
 
 
 def _compare_flags() -> None:

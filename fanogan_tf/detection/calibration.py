@@ -30,6 +30,8 @@ class Calibration:
       tail: the normals' standard deviation; beyond the outermost knots the share falls by a factor e for each.
       normals: how many held-out normals there were; 0 in detectors of earlier versions, which do not tell.
       filter: an image that scores lower is certainly normal, and need not be read; None where nothing is.
+      marked_from: residual from which a pixel of a map is marked, see `marking`; None where there are no maps, and in detectors
+        of earlier versions.
     """
 
     threshold: float
@@ -38,6 +40,7 @@ class Calibration:
     tail: float
     normals: int = 0
     filter: float | None = None
+    marked_from: float | None = None
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
         """(N,) scores -> (N,) in [0, 1], linear between the knots and exponential beyond them."""
@@ -111,6 +114,11 @@ def calibrate(normal_scores: np.ndarray, rule: str, false_positive_rate: float, 
         kept = np.unique(np.concatenate([spread, np.arange(rest, len(knots))]))
         knots, levels = knots[kept], levels[kept]
     return Calibration(threshold, knots, levels, tail, count, float(np.quantile(scores, screened)) if screened else None)
+
+
+def marking(normal_peaks: np.ndarray, false_positive_rate: float) -> float:
+    """The residual that at most `false_positive_rate` of normal images exceed anywhere; of the largest in each, (N,)."""
+    return float(np.quantile(normal_peaks, 1.0 - false_positive_rate, method="higher"))
 
 
 def probability(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:

@@ -10,6 +10,7 @@ from fanogan_tf.detection import normality, residuals, robust, terms
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.random_streams import Stream
 
+PEAK = "residual_peak"
 MOST_IMAGES = 5000  # Training normals that are described: 20 for each component.
 
 
@@ -26,7 +27,7 @@ def describe(
       seed: of all that is drawn.
 
     Returns:
-      of the held-out images score, and all terms that there are, (N,) each.
+      of the held-out images score, all terms that there are, and PEAK, the largest residual, where there are maps: (N,) each.
     """
     known = _described(detector, train, batch_size, most_normals, seed) if detector.sees else None
 
@@ -36,6 +37,8 @@ def describe(
         measured = detector.compute(*inputs)
         seen = measured.pop("seen", None)
         found = {name: measured[name] for name in ("score", *terms.OWN) if name in measured}
+        if "residual" in measured:
+            found[PEAK] = tf.reduce_max(measured["residual"], axis=[1, 2, 3])
         if seen is None or known is None:
             return found
         found |= terms.of_normality(inputs[0], measured, seen, known)
@@ -48,7 +51,8 @@ def describe(
         for name, values in measure(*map(tf.convert_to_tensor, inputs_of(batch, detector.INPUTS))).items():
             parts.setdefault(name, []).append(values.numpy())
     whole = {name: np.concatenate(part) for name, part in parts.items()}
-    return whole if known is None else _scored(detector, known, whole, scored_by)
+    peaks = {name: whole.pop(name) for name in (PEAK,) if name in whole}
+    return (whole if known is None else _scored(detector, known, whole, scored_by)) | peaks
 
 
 def _described(detector: Detector, train: ImageSet, batch_size: int, most_normals: int, seed: int) -> normality.Normality:

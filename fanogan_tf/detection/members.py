@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from fanogan_tf import files
+from fanogan_tf.data.image_set import ImageSet, inputs_of
 from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 
@@ -54,6 +55,11 @@ class MembersDetector(Detector):
             scales = [means.get(name, 1.0) for means in self.means] if values.shape.rank == 1 else [1.0] * len(found)
             joined[name] = tf.add_n([one[name] / scale for one, scale in zip(found, scales, strict=True)]) / len(found)
         return joined
+
+    def peaks(self, images: ImageSet, batch_size: int) -> np.ndarray:
+        """The largest residual of each image's map: (N,)."""
+        batches = (inputs_of(batch, self.INPUTS) for batch in images.batches(batch_size))
+        return np.concatenate([self.measure(*inputs)["residual"].max(axis=(1, 2, 3)) for inputs in batches])
 
     @property
     def can_generate(self) -> bool:

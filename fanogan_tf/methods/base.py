@@ -1,5 +1,6 @@
 """The base of all methods: their training, the options that they read, and the steps that all recipes share."""
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 
@@ -10,8 +11,8 @@ import tensorflow as tf
 from fanogan_tf.data.feed import Feed, fits_on_gpu
 from fanogan_tf.data.image_set import ImageSet, Splits
 from fanogan_tf.data.standardise import standardised
-from fanogan_tf.detection.calibration import Calibration, calibrate
-from fanogan_tf.detection.description import describe
+from fanogan_tf.detection.calibration import Calibration, calibrate, marking
+from fanogan_tf.detection.description import PEAK, describe
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.members import MembersDetector, joined
 from fanogan_tf.detection.regions import front_of
@@ -138,19 +139,24 @@ def calibrate_and_save(detectors: Sequence[Detector], run: RunDirectory, options
         return
     batch_size = batch_size_for(options.score_batch_size, splits.train.image_shape)
     # Each by its own seed: a member is what a run of that seed alone would be.
-    found = [
+    found: list[dict[str, np.ndarray]] = [
         describe(
             detector, splits.train, splits.validation, batch_size, options.score, options.nearest_normals, options.seed + number
         )
         for number, detector in enumerate(detectors)
     ]
-    detector, whole = detectors[0], found[0]
+    detector, whole, peaks = detectors[0], found[0], found[0].get(PEAK)
     if detector.normality is not None and (few := detector.normality.few()):
         print(f"note: {few}", flush=True)
     if len(detectors) > 1:
-        held_out_means, whole = joined(found)
+        # The largest of an averaged map is not the average of the largest.
+        held_out_means, whole = joined([{name: values for name, values in one.items() if name != PEAK} for one in found])
         detector = MembersDetector(detectors, held_out_means)
+        peaks = detector.peaks(splits.validation, batch_size) if peaks is not None else None
     detector.calibration = calibrate(whole["score"], options.threshold_rule, options.false_positive_rate, options.screened)
+    if peaks is not None:
+        marked_from = marking(peaks, options.false_positive_rate)
+        detector.calibration = dataclasses.replace(detector.calibration, marked_from=marked_from)
     names = {"image_residual": "A_R", "feature_residual": "A_D"}
     # Those of members are divided by their means.
     shown = names if len(detectors) == 1 else {}

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.detection import calibration as in_graph
-from fanogan_tf.detection.calibration import Calibration, calibrate
+from fanogan_tf.detection.calibration import Calibration, calibrate, marking
 from fanogan_tf.errors import UserError
 
 NINETEEN = np.random.default_rng(0).permutation(np.arange(1.0, 20.0))  # Levels 1/20, 2/20, ... 19/20.
@@ -182,3 +182,10 @@ def test_detectors_of_earlier_versions_do_not_tell_how_many():
     values = calibrate(NINETEEN, "quantile", 0.05).to_json()
     del values["normals"]
     assert Calibration.from_json(values).normals == 0
+
+
+def test_marking():
+    """Of 21 normal images one may exceed it at 5 %; of 20 none, for one would be 5 % of those seen, not of those to come."""
+    assert marking(np.arange(20.0), 0.05) == 19.0 and marking(np.arange(21.0), 0.05) == 19.0
+    assert (np.arange(200.0) > marking(np.arange(200.0), 0.05)).mean() <= 0.05
+    assert (np.arange(200.0) > marking(np.arange(200.0), 0.05)).mean() > 0.03

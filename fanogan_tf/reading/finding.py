@@ -1,0 +1,111 @@
+"""What there is to say of one image, and who says it; and the parts that all results of one image share."""
+
+import dataclasses
+import re
+from typing import Any
+
+import numpy as np
+
+# In every series' description, so that no list in a PACS shows a result without it.
+NOTICE = "research, not for diagnosis"
+MANUFACTURER = "fanogan_tf"
+# Of codes that no standard has.
+SCHEME = "99FANOGAN"
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
+_OF_THE_STUDY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Algorithm:
+    """Who says it.
+
+    Attributes:
+      method: as `--method` names it.
+      version: of this package.
+      weights: sha256 over the files of the detector, hexadecimal.
+      false_positive_rate: share of normal images that the threshold was set to call anomalous.
+    """
+
+    method: str
+    version: str
+    weights: str
+    false_positive_rate: float
+
+    @property
+    def name(self) -> str:
+        """As it stands in reports."""
+        return f"{MANUFACTURER} {self.method}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What is said of one image.
+
+    Attributes:
+      score: the anomaly score; higher is more anomalous.
+      probability: share of normal images that score lower, in [0, 1]; not the probability of a disease.
+      anomalous: whether the score exceeds the calibrated threshold.
+      seen: (h, w) what the networks saw, in [-1, 1].
+      residual: (h, w) |x - G(E(x))| in [0, 2] of the whole image; None where the method restores none, or saw a part of it.
+      marked_from: residual from which a pixel is marked; None where the detector has no such threshold.
+    """
+
+    score: float
+    probability: float
+    anomalous: bool
+    seen: np.ndarray
+    residual: np.ndarray | None = None
+    marked_from: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """In one word."""
+        return "anomalous" if self.anomalous else "normal"
+
+
+def place(source: Any, algorithm: Algorithm, kind: str, number: int) -> dict[str, Any]:
+    """Where a result of `source` (a pydicom Dataset) stands: series and instance, as highdicom's makers take them.
+
+    UIDs follow from the image, the weights and the kind: the same result made twice is one object, not two.
+    """
+    from pydicom.uid import generate_uid
+
+    made_of = [algorithm.weights, algorithm.version, kind]
+    return {
+        "series_instance_uid": generate_uid(entropy_srcs=[str(source.SeriesInstanceUID), *made_of]),
+        # Numbers of a study's series need not differ, but those of scanners are small.
+        "series_number": 9900 + number,
+        "sop_instance_uid": generate_uid(entropy_srcs=[str(source.SOPInstanceUID), *made_of]),
+        "instance_number": int(source.get("InstanceNumber") or 1),
+        "manufacturer": MANUFACTURER,
+        "series_description": f"Anomaly {kind} ({NOTICE})",
+    }
+
+
+def device(algorithm: Algorithm) -> dict[str, Any]:
+    """What makers of images take besides `place`."""
+    return {
+        "manufacturer_model_name": algorithm.name,
+        "software_versions": algorithm.version,
+        "device_serial_number": algorithm.weights[:16],
+    }
+
+
+def whole(source: Any) -> Any:
+    """A copy of a data set with the fields that results take from it; those that the file does not have are empty.
+
+    Raises:
+      ValueError: it does not say which study, series and instance it is.
+    """
+    copy = source.copy()
+    for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
+        # They become names of files: digits and dots, and nothing else.
+        if not _UID.fullmatch(str(copy.get(name, ""))):
+            raise ValueError(f"it has no valid {name}")
+    for name in _OF_THE_STUDY:
+        if name not in copy:
+            setattr(copy, name, "")
+    return copy

@@ -1,0 +1,96 @@
+"""All results of scored DICOM images as files: DIR/STUDY/NAME.report.dcm, .overlay.dcm, .segmentation.dcm and .map.dcm."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fanogan_tf import __version__, files
+from fanogan_tf.data.dicom import open_dicom, read_image_dicom
+from fanogan_tf.data.pixels import to_signed
+from fanogan_tf.detection.calibration import Calibration
+from fanogan_tf.errors import UserError, need
+from fanogan_tf.options import Options
+from fanogan_tf.reading import overlay, report_document, segmentation
+from fanogan_tf.reading.finding import Algorithm, Finding, whole
+
+
+def objects(source: Any, film: np.ndarray | None, finding: Finding, algorithm: Algorithm) -> dict[str, Any]:
+    """The results of one image by their kind, pydicom Datasets.
+
+    source: what the image was read from. film: (H, W) in [-1, 1], the whole image.
+
+    Raises:
+      ValueError: the source does not say which study it belongs to, or holds values that the standard does not allow.
+    """
+    source = whole(source)
+    found = {
+        report_document.KIND: report_document.report(source, finding, algorithm),
+        overlay.KIND: overlay.secondary_capture(source, film, finding, algorithm),
+    }
+    return found | segmentation.segmentations(source, finding, algorithm)
+
+
+class Results:
+    """Writes the results of every scored batch below `folder`.
+
+    whole_seen: whether the networks saw whole images, so that their maps have a place on them.
+    marked_from: see `Finding`.
+    """
+
+    def __init__(self, folder: Path, algorithm: Algorithm, marked_from: float | None, whole_seen: bool):
+        need("highdicom", "reading", "--dicom")
+        self.folder, self.algorithm, self.marked_from, self.whole_seen = Path(folder), algorithm, marked_from, whole_seen
+        self.written = 0
+        self.left_out: list[str] = []
+
+    @classmethod
+    def of(cls, folder: str, calibration: Calibration, weights: dict[str, str], options: Options) -> "Results | None":
+        """What `--dicom` asks for; None where that is empty. weights: sha256 of each file of the detector, by its name.
+
+        Raises:
+          UserError: the images are patches of volumes; or highdicom is not installed.
+        """
+        if not folder:
+            return None
+        if options.dataset.startswith("oct"):
+            raise UserError(f"--dicom={folder}: is for films, and --dataset={options.dataset} scores volumes; leave it out")
+        whole = hashlib.sha256(json.dumps(weights, sort_keys=True).encode()).hexdigest()
+        algorithm = Algorithm(options.method, __version__, whole, options.false_positive_rate)
+        return cls(Path(folder), algorithm, calibration.marked_from, whole_seen=options.region != "crop")
+
+    def save(self, batch: dict, judged: dict) -> None:
+        """The results of each DICOM image of a batch; others have no study to stand in."""
+        for place, name in enumerate(batch["name"]):
+            try:
+                self._save(Path(str(name)), batch["image"][place], {key: values[place] for key, values in judged.items()})
+            except (UserError, ValueError, AttributeError, TypeError) as error:
+                # What is wrong with one image, in the words of pydicom or highdicom; the scores of all others stand.
+                self.left_out.append(f"{name} ({' '.join(str(error).split())[:200]})")
+
+    def _save(self, path: Path, image: np.ndarray, said: dict) -> None:
+        source = open_dicom(path)
+        residual = said["residual"][..., 0] if self.whole_seen and "residual" in said else None
+        finding = Finding(
+            float(said["score"]),
+            float(said["probability"]),
+            bool(said["anomalous"]),
+            image[..., 0],
+            residual,
+            self.marked_from,
+        )
+        made = objects(source, to_signed(read_image_dicom(path)), finding, self.algorithm)
+        study = self.folder / str(source.StudyInstanceUID)
+        for kind, result in made.items():
+            with files.whole_file(study / f"{path.stem}.{source.SOPInstanceUID}.{kind}.dcm") as temporary:
+                result.save_as(temporary, enforce_file_format=True)
+        self.written += 1
+
+    def tell(self) -> None:
+        """Says how many images got results, and which did not."""
+        print(f"DICOM results of {self.written} images: {self.folder}")
+        if self.left_out:
+            print(f"warning: no DICOM results of {len(self.left_out)} images: {'; '.join(self.left_out[:3])}", file=sys.stderr)
