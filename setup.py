@@ -37,7 +37,7 @@ setup(
         "cpu": ["tensorflow-cpu>=2.21,<2.22"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "dicom": ["pydicom>=3,<4"],
-        "reading": ["highdicom>=0.28,<0.29", "pydicom>=3,<4"],
+        "reading": ["highdicom>=0.28,<0.29", "pydicom>=3,<4", "pynetdicom>=3.0.4,<4", "sqlalchemy>=2.1,<3"],
         "oct": ["eyepy>=0.21,<0.22", "pydicom>=3,<4", "nibabel>=5.3,<6", "PyMaxflow>=1.3,<2"],
         # KServe, Beam and TensorFlow agree on protobuf 6; newer ones are not tested together.
         "serving": ["kserve>=0.21,<0.22", "protobuf>=6.33,<6.34"],

@@ -13,7 +13,7 @@ from absl import flags
 import fanogan_tf
 from fanogan_tf import option_flags
 from fanogan_tf.commands import help as command_help
-from fanogan_tf.commands import lungs, scoring, serving, training
+from fanogan_tf.commands import lungs, reading, scoring, serving, training
 from fanogan_tf.commands.command import Command
 from fanogan_tf.errors import UserError
 
@@ -32,6 +32,7 @@ COMMANDS = {
     "export": serving.EXPORT,
     "verify_export": serving.VERIFY_EXPORT,
     "serve": serving.SERVE,
+    "node": reading.NODE,
     "score_archive": scoring.SCORE_ARCHIVE,
 }
 

@@ -58,3 +58,15 @@ def test_of_a_run_and_of_its_export(trained, films, tmp_path):
 def test_without_images_there_is_no_study(trained):
     line = fail("score", f"--run_dir={trained[0]}", "--dicom=results")
     assert "--dicom=results" in line and "--images" in line
+
+
+def test_a_node_without_what_it_needs(tmp_path):
+    given = {"model": tmp_path, "folder": tmp_path / "node", "peers": "A@127.0.0.1", "destination": "A@127.0.0.1:4242"}
+    for name, value, said in (
+        ("model", "", "--model: has to be given, as in --model=models/first"),
+        ("peers", "", "--peers: has to be given"),
+        ("destination", "A@127.0.0.1", "--destination=A@127.0.0.1: give TITLE@ADDRESS:PORT"),
+        ("model", tmp_path, "no SavedModel here"),
+    ):
+        line = fail("node", *(f"--{flag}={one}" for flag, one in (given | {name: value}).items()))
+        assert said in line

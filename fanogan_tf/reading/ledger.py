@@ -1,0 +1,159 @@
+"""The ledger of a node: every instance that ever arrived, and what became of it, in a database that survives any crash.
+
+What is to be done next follows from it alone, so that a node that was killed goes on where its ledger stands.
+"""
+
+import enum
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import String, create_engine, event, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+
+# Seconds before the first retry; each further one waits twice as long, up to the longest.
+_FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
+
+
+class State(enum.StrEnum):
+    """What an instance has come to.
+
+    Attributes:
+      RECEIVED: it is on disk, and acknowledged.
+      SCORED: its results are on disk.
+      SENT: its results are with the destination.
+      LEFT: it is of a kind that the model was not made for.
+      FAILED: it cannot be scored, or its results could not be sent in all retries.
+    """
+
+    RECEIVED = "received"
+    SCORED = "scored"
+    SENT = "sent"
+    LEFT = "left alone"
+    FAILED = "failed"
+
+
+class _Tables(DeclarativeBase):
+    pass
+
+
+class Instance(_Tables):
+    """One row. Times are seconds since 1970; `digest` is the sha256 of the data set as it was sent. No patient is named in it."""
+
+    __tablename__ = "instances"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sop_instance: Mapped[str] = mapped_column(String(64), unique=True)
+    study: Mapped[str] = mapped_column(String(64), index=True)
+    sender: Mapped[str] = mapped_column(String(16))
+    path: Mapped[str]
+    digest: Mapped[str] = mapped_column(String(64))
+    received: Mapped[float]
+    state: Mapped[str] = mapped_column(String(16), index=True, default=State.RECEIVED)
+    reason: Mapped[str] = mapped_column(default="")
+    tries: Mapped[int] = mapped_column(default=0)
+    due: Mapped[float] = mapped_column(default=0.0)
+    score: Mapped[float | None]
+    probability: Mapped[float | None]
+    anomalous: Mapped[bool | None]
+
+
+class OtherContent(Exception):
+    """An instance came before, with other content."""
+
+
+class Ledger:
+    """The rows, one short transaction each; for several threads.
+
+    Args:
+      url: SQLAlchemy's, as sqlite:///PATH or postgresql+psycopg://...
+      retries: of what may succeed later, before it has failed.
+      now: the time.
+    """
+
+    def __init__(self, url: str, retries: int = 10, now: Callable[[], float] = time.time):
+        self.retries, self._now = retries, now
+        self._engine = create_engine(url)
+        if url.startswith("sqlite"):
+            event.listen(self._engine, "connect", _durable)
+        _Tables.metadata.create_all(self._engine)
+        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+
+    def enter(self, sop_instance: str, study: str, sender: str, path: Path, digest: str) -> bool:
+        """Enters what has arrived and lies at `path`; False where it is there already.
+
+        Raises:
+          OtherContent: it is there, but it was not this.
+        """
+        row = Instance(sop_instance=sop_instance, study=study, sender=sender, path=str(path), digest=digest, received=self._now())
+        try:
+            with self._sessions.begin() as session:
+                session.add(row)
+            return True
+        except IntegrityError:
+            if self.digest(sop_instance) != digest:
+                raise OtherContent(sop_instance) from None
+            return False
+
+    def digest(self, sop_instance: str) -> str | None:
+        """That of an instance which has arrived before; None for a new one."""
+        with self._sessions() as session:
+            return session.scalar(select(Instance.digest).where(Instance.sop_instance == sop_instance))
+
+    def next(self, state: State) -> Instance | None:
+        """The one that has waited longest in `state` and is due."""
+        with self._sessions() as session:
+            due = select(Instance).where(Instance.state == state, Instance.due <= self._now())
+            return session.scalar(due.order_by(Instance.due, Instance.id).limit(1))
+
+    def scored(self, row: Instance, score: float, probability: float, anomalous: bool) -> None:
+        """Its results are on disk."""
+        self._set(row, State.SCORED, score=score, probability=probability, anomalous=anomalous)
+
+    def sent(self, row: Instance) -> None:
+        """Its results are with the destination."""
+        self._set(row, State.SENT)
+
+    def left(self, row: Instance, reason: str) -> None:
+        """It is none of the model's."""
+        self._set(row, State.LEFT, reason=reason)
+
+    def failed(self, row: Instance, reason: str) -> None:
+        """It will not do, however often it is tried."""
+        self._set(row, State.FAILED, reason=reason)
+
+    def later(self, row: Instance, reason: str) -> None:
+        """It did not work now: once more after a while, twice as long each time, until the retries are used up."""
+        if row.tries >= self.retries:
+            self.failed(row, f"{reason}; given up after {row.tries + 1} tries")
+            return
+        wait = min(_FIRST_WAIT * 2.0**row.tries, _LONGEST_WAIT)
+        with self._sessions.begin() as session:
+            kept = session.get_one(Instance, row.id)
+            kept.reason, kept.tries, kept.due = reason, kept.tries + 1, self._now() + wait
+
+    def counts(self) -> dict[str, int]:
+        """How many instances are in each state."""
+        with self._sessions() as session:
+            counted = session.execute(select(Instance.state, func.count()).group_by(Instance.state))
+            return {state: number for state, number in counted}
+
+    def rows(self) -> list[Instance]:
+        """All of them, in the order of arrival."""
+        with self._sessions() as session:
+            return list(session.scalars(select(Instance).order_by(Instance.id)))
+
+    def _set(self, row: Instance, state: State, reason: str = "", **values: float | bool) -> None:
+        with self._sessions.begin() as session:
+            kept = session.get_one(Instance, row.id)
+            kept.state, kept.reason, kept.tries, kept.due = state, reason, 0, 0.0
+            for name, value in values.items():
+                setattr(kept, name, value)
+
+
+def _durable(connection, _) -> None:
+    """A committed transaction is on the disk; readers do not wait for writers."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA busy_timeout=30000")

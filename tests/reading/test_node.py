@@ -1,0 +1,297 @@
+"""A node, an archive and a sender, over the network of this machine."""
+
+import multiprocessing
+import os
+import random
+import shutil
+import socket
+import threading
+import time
+
+import numpy as np
+import pydicom
+import pytest
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
+
+from fanogan_tf.errors import UserError
+from fanogan_tf.reading.finding import Algorithm
+from fanogan_tf.reading.inbox import Inbox, Peer
+from fanogan_tf.reading.ledger import Instance, Ledger, OtherContent, State
+from fanogan_tf.reading.node import Node
+from tests.helpers.oct_files import write_dicom
+
+HERE = "127.0.0.1"
+XRAY = "1.2.840.10008.5.1.4.1.1.1.1"
+ALGORITHM = Algorithm("fanogan", "0.1.0", "ab" * 32, 0.05)
+
+
+class Brightness:
+    """A detector whose score is the mean grey level."""
+
+    image_shape = (8, 8, 1)
+
+    def cut(self, image):
+        return image
+
+    def judge(self, images):
+        scores = images.mean(axis=(1, 2, 3))
+        return {"score": scores, "probability": 0.5 + scores / 2, "anomalous": scores > 0, "residual": np.abs(images)}
+
+
+class Archive:
+    """Keeps what it is sent, by its SOP instance, and how often that came."""
+
+    def __init__(self):
+        self.kept, self.times, self.answer = {}, {}, 0x0000
+        entity = AE(ae_title="ARCHIVE")
+        for context in AllStoragePresentationContexts:
+            entity.add_supported_context(context.abstract_syntax, ALL_TRANSFER_SYNTAXES)
+        self.server = entity.start_server((HERE, 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)])
+        self.peer = Peer("ARCHIVE", HERE, self.server.server_address[1])
+
+    def _store(self, event):
+        if self.answer == 0x0000:
+            result = event.dataset
+            self.kept[result.SOPInstanceUID] = result
+            self.times[result.SOPInstanceUID] = self.times.get(result.SOPInstanceUID, 0) + 1
+        return self.answer
+
+
+@pytest.fixture
+def archive():
+    kept = Archive()
+    yield kept
+    kept.server.shutdown()
+
+
+def make(folder, destination, retries=10, keep_free=0):
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}", retries)
+    node = Node(Brightness(), ALGORITHM, 0.5, ledger, folder, destination, "FANOGAN", ("DX", "CR"))
+    return node, Inbox(ledger, folder / "instances", "FANOGAN", [Peer("SENDER", HERE)], keep_free)
+
+
+class Running:
+    """A node in a thread of its own."""
+
+    def __init__(self, node, inbox):
+        self.node, self.ledger, self.stop = node, node.ledger, threading.Event()
+        self.server = inbox.start(HERE, 0)
+        self.port = self.server.server_address[1]
+        steps = ((State.RECEIVED, node.score), (State.SCORED, node.send))
+        self.threads = [threading.Thread(target=node._work, args=(*step, self.stop), daemon=True) for step in steps]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.stop.set()
+        self.server.shutdown()
+        for thread in self.threads:
+            thread.join(10)
+
+
+@pytest.fixture
+def node(tmp_path, archive):
+    running = Running(*make(tmp_path, archive.peer))
+    yield running
+    running.end()
+
+
+def film(folder, number, seed=None, **attributes):
+    pixels = np.random.default_rng(number if seed is None else seed).integers(0, 65536, (20, 16)).astype(np.uint16)
+    where = {"StudyInstanceUID": f"1.2.{number}", "SeriesInstanceUID": f"1.2.{number}.1", "SOPInstanceUID": f"1.2.{number}.1.1"}
+    return write_dicom(folder / f"{number}_{seed}.dcm", pixels, **({"Modality": "DX"} | where | attributes))
+
+
+def send(port, paths, title="SENDER", called="FANOGAN"):
+    """The statuses of C-STOREs of files, or None where the association is rejected."""
+    sender = AE(ae_title=title)
+    for context in (XRAY, "1.2.840.10008.5.1.4.1.1.7"):
+        sender.add_requested_context(context, ["1.2.840.10008.1.2.1"])
+    link = sender.associate(HERE, port, ae_title=called)
+    if not link.is_established:
+        return None
+    statuses = []
+    for path in paths:
+        status = link.send_c_store(pydicom.dcmread(path))
+        statuses.append(status.get("Status"))
+    link.release()
+    return statuses
+
+
+def wait(ready, seconds=30.0):
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, "not in time"
+        time.sleep(0.05)
+
+
+def test_from_sender_to_archive(tmp_path, node, archive):
+    films = [film(tmp_path / "films", number) for number in range(3)]
+    assert send(node.port, films) == [0x0000] * 3
+    wait(lambda: node.ledger.counts() == {State.SENT: 3})
+    assert len(archive.kept) == 12 and set(archive.times.values()) == {1}
+    studies = {result.StudyInstanceUID for result in archive.kept.values()}
+    assert studies == {"1.2.0", "1.2.1", "1.2.2"}
+    for row, path in zip(node.ledger.rows(), films, strict=True):
+        pixels = pydicom.dcmread(path).pixel_array
+        assert row.score == pytest.approx(pixels.mean() / 32767.5 - 1, abs=0.02)
+        assert row.sender == "SENDER" and row.anomalous == (row.score > 0)
+
+
+def test_who_is_not_listed_is_rejected(tmp_path, node):
+    path = film(tmp_path / "films", 1)
+    assert send(node.port, [path], title="STRANGER") is None
+    assert send(node.port, [path], called="OTHER") is None
+    elsewhere = Running(*_of(tmp_path / "other", [Peer("SENDER", "192.0.2.7")]))
+    try:
+        assert send(elsewhere.port, [path]) is None
+    finally:
+        elsewhere.end()
+    assert node.ledger.counts() == {} and not list((tmp_path / "instances").iterdir())
+
+
+def _of(folder, peers):
+    folder.mkdir()
+    node, inbox = make(folder, Peer("ARCHIVE", HERE, 1))
+    inbox.peers = peers
+    return node, inbox
+
+
+def test_the_same_again_is_one_and_other_content_is_refused(tmp_path, node):
+    path, other = film(tmp_path / "films", 1), film(tmp_path / "films", 1, seed=9)
+    assert send(node.port, [path, path]) == [0x0000, 0x0000]
+    assert send(node.port, [other]) == [0x0111]
+    wait(lambda: node.ledger.counts() == {State.SENT: 1})
+    assert len(list((tmp_path / "instances").iterdir())) == 1
+
+
+def test_what_cannot_be_scored_stops_nobody(tmp_path, node, archive):
+    films = [
+        film(tmp_path / "films", 0),
+        film(tmp_path / "films", 1, Modality="MG"),
+        film(tmp_path / "films", 2, PixelData=b"\0\0"),
+        film(tmp_path / "films", 3, StudyInstanceUID=None),
+        film(tmp_path / "films", 4, NumberOfFrames=2),
+        film(tmp_path / "films", 5),
+    ]
+    assert set(send(node.port, films)) == {0x0000}
+    wait(lambda: node.ledger.counts() == {State.SENT: 2, State.LEFT: 1, State.FAILED: 3})
+    reasons = [row.reason for row in node.ledger.rows()]
+    assert "modality MG" in reasons[1] and "unreadable DICOM" in reasons[2]
+    assert reasons[3] == "it has no valid StudyInstanceUID" and "2 frames" in reasons[4]
+    assert not any(str(tmp_path) in reason for reason in reasons)
+    assert len(archive.kept) == 8
+
+
+def test_an_archive_that_does_not_answer(tmp_path, archive):
+    """Retries, then says so; what waits is sent once the archive is back."""
+    archive.answer = 0xA700
+    node, _ = make(tmp_path, archive.peer, retries=1)
+    path = film(tmp_path / "films", 1)
+    node.ledger.enter("1.2.1.1.1", "1.2.1", "SENDER", path, "digest")
+    node.score(node.ledger.next(State.RECEIVED))
+    row = node.ledger.next(State.SCORED)
+    node.send(row)
+    waiting = node.ledger.rows()[0]
+    assert waiting.state == State.SCORED and waiting.tries == 1 and "0xA700" in waiting.reason
+    assert node.ledger.next(State.SCORED) is None  # Not yet.
+    archive.answer = 0x0000
+    node.send(waiting)
+    assert node.ledger.rows()[0].state == State.SENT and len(archive.kept) == 4
+
+
+def test_an_archive_that_is_not_there(tmp_path):
+    path = film(tmp_path / "films", 1)
+    gone, _ = make(tmp_path, Peer("ARCHIVE", HERE, 1), retries=0)
+    gone.ledger.enter("1.2.1.1.1", "1.2.1", "SENDER", path, "digest")
+    gone.score(gone.ledger.next(State.RECEIVED))
+    gone.send(gone.ledger.next(State.SCORED))
+    (failed,) = gone.ledger.rows()
+    assert failed.state == State.FAILED and "127.0.0.1:1 does not answer; given up after 1 tries" in failed.reason
+
+
+def test_a_full_disk_accepts_nothing_and_keeps_what_there_is(tmp_path, archive):
+    running = Running(*make(tmp_path, archive.peer, keep_free=shutil.disk_usage(tmp_path).total * 2))
+    try:
+        assert send(running.port, [film(tmp_path / "films", 1)]) == [0xA700]
+        assert running.ledger.counts() == {}
+    finally:
+        running.end()
+
+
+def test_retries_wait_longer_each_time(tmp_path):
+    moment = [1000.0]
+    ledger = Ledger(f"sqlite:///{tmp_path / 'l.sqlite'}", retries=3, now=lambda: moment[0])
+    assert ledger.enter("1.1", "1", "A", tmp_path, "d") and not ledger.enter("1.1", "1", "A", tmp_path, "d")
+    with pytest.raises(OtherContent):
+        ledger.enter("1.1", "1", "A", tmp_path, "other")
+    waits = []
+    while (row := ledger.rows()[0]).state == State.RECEIVED:
+        ledger.later(row, "no")
+        waits.append(ledger.rows()[0].due - moment[0])
+        moment[0] += 1.0
+        assert ledger.next(State.RECEIVED) is None
+    assert waits[:3] == [2.0, 4.0, 8.0] and ledger.rows()[0].reason == "no; given up after 4 tries"
+
+
+def test_nobody_is_named():
+    columns = set(Instance.__table__.columns.keys())
+    assert not [name for name in columns if "patient" in name or "name" in name]
+
+
+@pytest.mark.parametrize("text", ["", "ARCHIVE", "ARCHIVE@", "@127.0.0.1:1", "A@h:x", "A@h:70000", "SEVENTEENLETTERSX@h:1"])
+def test_peers_in_another_form(text):
+    with pytest.raises(UserError, match="give TITLE@ADDRESS:PORT"):
+        Peer.of(text, "destination", listens=True)
+
+
+def _node_process(folder, destination, port):
+    node, inbox = make(folder, destination)
+    node.run(inbox, HERE, port, threading.Event())
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, archive):
+    """Ten times by SIGKILL. What was acknowledged is answered; the archive has each result once, and each time the same one."""
+    films = [film(tmp_path / "films", number) for number in range(20)]
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["tests.helpers.imported"])
+    chance, waiting, port = random.Random(0), list(films), free_port()
+    for _ in range(10):
+        process = forks.Process(target=_node_process, args=(tmp_path, archive.peer, port))
+        process.start()
+        until = time.monotonic() + chance.uniform(0.5, 3.0)
+        while time.monotonic() < until:
+            waiting = _offered(port, waiting, most=2)
+        process.kill()
+        process.join()
+    process = forks.Process(target=_node_process, args=(tmp_path, archive.peer, port))
+    process.start()
+    until = time.monotonic() + 60
+    while waiting:
+        assert time.monotonic() < until
+        waiting = _offered(port, waiting, most=20)
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    wait(lambda: ledger.counts() == {State.SENT: 20}, seconds=60)
+    process.terminate()
+    process.join()
+    assert len(archive.kept) == 80
+    assert {result.StudyInstanceUID for result in archive.kept.values()} == {f"1.2.{number}" for number in range(20)}
+
+
+def free_port():
+    """Below those that the system gives to callers: who calls again and again where nobody listens may meet itself there."""
+    for port in random.Random(os.getpid()).sample(range(20000, 30000), 100):
+        with socket.socket() as probe:
+            if probe.connect_ex((HERE, port)):
+                return port
+    raise AssertionError("no free port")
+
+
+def _offered(port, waiting, most):
+    """Sends the first of `waiting`; returns those that were not acknowledged."""
+    statuses = send(port, waiting[:most]) or []
+    if not statuses:
+        time.sleep(0.1)
+    done = {path for path, status in zip(waiting, statuses, strict=False) if status == 0x0000}
+    return [path for path in waiting if path not in done]
