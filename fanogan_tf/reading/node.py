@@ -59,11 +59,11 @@ class Node:
         """
         server = inbox.start(host, port)
         print(f"listening as {self.title} on {host}:{server.server_address[1]}; {_told(self.ledger.counts())}", flush=True)
-        loops = [threading.Thread(target=self._work, args=(State.SCORED, self.send, stop), daemon=True)]
+        loops = [threading.Thread(target=self.work, args=(State.SCORED, self.send, stop), daemon=True)]
         for loop in loops:
             loop.start()
         try:
-            self._work(State.RECEIVED, self.score, stop)
+            self.work(State.RECEIVED, self.score, stop)
         finally:
             stop.set()
             server.shutdown()
@@ -71,7 +71,8 @@ class Node:
                 loop.join(timeout=30)
         print(f"stopped; {_told(self.ledger.counts())}", flush=True)
 
-    def _work(self, state: State, step: Callable[[Instance], None], stop: threading.Event) -> None:
+    def work(self, state: State, step: Callable[[Instance], None], stop: threading.Event) -> None:
+        """Takes one instance after the other out of `state`, by `step`, until `stop`."""
         while not stop.is_set():
             row = self.ledger.next(state)
             if row is None:

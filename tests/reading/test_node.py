@@ -78,7 +78,7 @@ class Running:
         self.server = inbox.start(HERE, 0)
         self.port = self.server.server_address[1]
         steps = ((State.RECEIVED, node.score), (State.SCORED, node.send))
-        self.threads = [threading.Thread(target=node._work, args=(*step, self.stop), daemon=True) for step in steps]
+        self.threads = [threading.Thread(target=node.work, args=(*step, self.stop), daemon=True) for step in steps]
         for thread in self.threads:
             thread.start()
 
