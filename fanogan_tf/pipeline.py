@@ -125,7 +125,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     detector = methods.load_detector(run.detector, options.mixed_precision)
     _check_maps(detector, options, maps)
     if images:
-        results = Results.of(dicom, detector.calibrated(), serving_export.sums(run.detector), options)
+        results = Results.of(Path(dicom), detector.calibrated(), serving_export.sums(run.detector), options) if dicom else None
         return _score_named(detector, options, images, run.cache, output, maps, results)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
@@ -165,7 +165,7 @@ def score_exported(
     served = saved_model.load(folder)
     options = model_card.options(served.card, served.path, options, given)
     _check_maps(served, options, maps)
-    results = Results.of(dicom, Calibration.from_json(served.card["calibration"]), served.card["weights"], options)
+    results = Results.of_card(Path(dicom), served.card, served.path, options) if dicom else None
     return _score_named(served, options, images, output.parent / "cache", output, maps, results)
 
 

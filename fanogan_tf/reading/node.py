@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -78,7 +79,12 @@ class Node:
             if row is None:
                 stop.wait(_IDLE_SECONDS)
                 continue
-            step(row)
+            try:
+                step(row)
+            except Exception as error:
+                # Whatever befell this one, the others go on; it is tried again later.
+                logging.exception("%s: %s", row.sop_instance, type(error).__name__)
+                self.ledger.later(row, _without_path(error, row))
 
     def score(self, row: Instance) -> None:
         """Makes the results of one instance; what is wrong with it becomes its reason."""
@@ -88,6 +94,8 @@ class Node:
             if modality not in self.modalities:
                 self.ledger.left(row, f"of modality {modality or 'unknown'}, and the model is for {', '.join(self.modalities)}")
                 return
+            # What a node that was killed left half written must not be sent with the rest.
+            shutil.rmtree(self.results(row), ignore_errors=True)
             finding, film = self._find(read_image_dicom(Path(row.path)))
             for kind, result in objects(source, film, finding, self.algorithm).items():
                 with files.whole_file(self.results(row) / f"{kind}.dcm") as temporary:
@@ -123,7 +131,11 @@ class Node:
         import pydicom
         from pynetdicom import AE
 
-        found = [pydicom.dcmread(path) for path in sorted(self.results(row).glob("*.dcm"))]
+        try:
+            found = [pydicom.dcmread(path) for path in sorted(self.results(row).glob("*.dcm"))]
+        except Exception as error:  # Results that somebody else damaged: pydicom raises nearly anything.
+            self.ledger.failed(row, f"its results cannot be read: {_without_path(error, row)}")
+            return
         entity = AE(ae_title=self.title)
         for one in {(result.SOPClassUID, result.file_meta.TransferSyntaxUID) for result in found}:
             entity.add_requested_context(*one)

@@ -53,6 +53,6 @@ def secondary_capture(source: Any, film: np.ndarray | None, finding: Finding, al
     # highdicom wants an orientation, and the standard both fields; known is only what the source says.
     capture.PatientOrientation = source.get("PatientOrientation") or []
     capture.Laterality = source.get("Laterality") or ""
-    # One of the words of the standard for what was drawn into the pixels.
+    # Whether the pixels tell who the patient is: what is drawn here does not, and of the rest only the source knows.
     capture.BurnedInAnnotation = "NO" if source.get("BurnedInAnnotation") == "NO" else "YES"
     return capture

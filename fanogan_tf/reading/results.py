@@ -17,6 +17,9 @@ from fanogan_tf.options import Options
 from fanogan_tf.reading import overlay, report_document, segmentation
 from fanogan_tf.reading.finding import Algorithm, Finding, whole
 
+# How the source says that its patient cannot be told; its results say so, too.
+_DEIDENTIFIED = ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
+
 
 def objects(source: Any, film: np.ndarray | None, finding: Finding, algorithm: Algorithm) -> dict[str, Any]:
     """The results of one image by their kind, pydicom Datasets.
@@ -31,7 +34,12 @@ def objects(source: Any, film: np.ndarray | None, finding: Finding, algorithm: A
         report_document.KIND: report_document.report(source, finding, algorithm),
         overlay.KIND: overlay.secondary_capture(source, film, finding, algorithm),
     }
-    return found | segmentation.segmentations(source, finding, algorithm)
+    found |= segmentation.segmentations(source, finding, algorithm)
+    for result in found.values():
+        for name in _DEIDENTIFIED:
+            if name in source:
+                result[name] = source[name]
+    return found
 
 
 class Results:
@@ -48,19 +56,30 @@ class Results:
         self.left_out: list[str] = []
 
     @classmethod
-    def of(cls, folder: str, calibration: Calibration, weights: dict[str, str], options: Options) -> "Results | None":
-        """What `--dicom` asks for; None where that is empty. weights: sha256 of each file of the detector, by its name.
+    def of(cls, folder: Path, calibration: Calibration, weights: dict[str, str], options: Options) -> "Results":
+        """What `--dicom` asks for. weights: sha256 of each file of the detector, by its name.
 
         Raises:
           UserError: the images are patches of volumes; or highdicom is not installed.
         """
-        if not folder:
-            return None
         if options.dataset.startswith("oct"):
             raise UserError(f"--dicom={folder}: is for films, and --dataset={options.dataset} scores volumes; leave it out")
         whole = hashlib.sha256(json.dumps(weights, sort_keys=True).encode()).hexdigest()
         algorithm = Algorithm(options.method, __version__, whole, options.false_positive_rate)
-        return cls(Path(folder), algorithm, calibration.marked_from, whole_seen=options.region != "crop")
+        return cls(folder, algorithm, calibration.marked_from, whole_seen=options.region != "crop")
+
+    @classmethod
+    def of_card(cls, folder: Path, card: dict, path: Path, options: Options) -> "Results":
+        """`of`, by the card of the exported model at `path`.
+
+        Raises:
+          UserError: it does not say how the model was calibrated; or what `of` raises.
+        """
+        try:
+            calibration, weights = Calibration.from_json(card["calibration"]), card["weights"]
+        except KeyError as error:
+            raise UserError(f"{path}: its model card has no {error}; export the run again") from error
+        return cls.of(folder, calibration, weights, options)
 
     def save(self, batch: dict, judged: dict) -> None:
         """The results of each DICOM image of a batch; others have no study to stand in."""

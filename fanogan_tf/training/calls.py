@@ -72,8 +72,8 @@ class Training(keras.Model):
     look_up: Callable[[Element], Element] = staticmethod(lambda element: element)
 
     def make_train_function(self, force=False):
-        """See Keras, whose own it is on several devices."""
-        if self.distribute_strategy.num_replicas_in_sync > 1:
+        """See Keras, whose own it is on several devices, and where every operation is to run by itself."""
+        if self.distribute_strategy.num_replicas_in_sync > 1 or self.run_eagerly:
             super().make_train_function(force)
         elif self.train_function is None or force:
             self.train_function = self._call_function()

@@ -219,6 +219,34 @@ def test_a_full_disk_accepts_nothing_and_keeps_what_there_is(tmp_path, archive):
         running.end()
 
 
+def test_what_a_killed_node_left_half_written_is_not_sent(tmp_path, archive):
+    node, _ = make(tmp_path, archive.peer)
+    node.ledger.enter("1.2.1.1.1", "1.2.1", "SENDER", film(tmp_path / "films", 1), "digest")
+    row = node.ledger.next(State.RECEIVED)
+    node.results(row).mkdir(parents=True)
+    (node.results(row) / ".report.77.dcm").write_bytes(b"half")
+    node.score(row)
+    node.send(node.ledger.next(State.SCORED))
+    assert node.ledger.counts() == {State.SENT: 1} and len(archive.kept) == 4
+
+
+def test_one_that_breaks_a_step_does_not_stop_the_rest(tmp_path, archive):
+    node, _ = make(tmp_path, archive.peer)
+    for number in (1, 2):
+        node.ledger.enter(f"1.2.{number}.1.1", f"1.2.{number}", "SENDER", film(tmp_path / "films", number), "digest")
+    stop, seen = threading.Event(), []
+
+    def step(row):
+        seen.append(row.sop_instance)
+        if len(seen) == 2:
+            stop.set()
+        raise ZeroDivisionError("broken")
+
+    node.work(State.RECEIVED, step, stop)
+    assert seen == ["1.2.1.1.1", "1.2.2.1.1"]
+    assert [(row.state, row.tries, row.reason) for row in node.ledger.rows()] == [(State.RECEIVED, 1, "broken")] * 2
+
+
 def test_retries_wait_longer_each_time(tmp_path):
     moment = [1000.0]
     ledger = Ledger(f"sqlite:///{tmp_path / 'l.sqlite'}", retries=3, now=lambda: moment[0])
@@ -267,14 +295,16 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(tmp_path, archiv
         process.join()
     process = forks.Process(target=_node_process, args=(tmp_path, archive.peer, port))
     process.start()
-    until = time.monotonic() + 60
-    while waiting:
-        assert time.monotonic() < until
-        waiting = _offered(port, waiting, most=20)
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    wait(lambda: ledger.counts() == {State.SENT: 20}, seconds=60)
-    process.terminate()
-    process.join()
+    try:
+        until = time.monotonic() + 60
+        while waiting:
+            assert time.monotonic() < until
+            waiting = _offered(port, waiting, most=20)
+        ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+        wait(lambda: ledger.counts() == {State.SENT: 20}, seconds=60)
+    finally:
+        process.kill()
+        process.join()
     assert len(archive.kept) == 80
     assert {result.StudyInstanceUID for result in archive.kept.values()} == {f"1.2.{number}" for number in range(20)}
 

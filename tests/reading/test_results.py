@@ -116,9 +116,11 @@ def test_picture():
 
 
 def test_deidentified_in_deidentified_out(tmp_path):
-    path = film(tmp_path / "film.dcm", **dict.fromkeys(OF_THE_PATIENT, ""))
+    removed = {"PatientIdentityRemoved": "YES", "DeidentificationMethod": "by hand"}
+    path = film(tmp_path / "film.dcm", **dict.fromkeys(OF_THE_PATIENT, ""), **removed)
     for result in results(path).values():
         assert not any(result.get(name) for name in OF_THE_PATIENT)
+        assert {name: result.get(name) for name in removed} == removed
 
 
 def test_a_path_in_place_of_a_uid(tmp_path, capsys):

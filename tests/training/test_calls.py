@@ -21,10 +21,9 @@ def trained(model, folder, feed, steps_per_call, iterations=12):
 
 @pytest.mark.parametrize(("make", "count"), [(gan, 6), (encoder_training, 4)])
 def test_how_many_iterations_a_call_makes_changes_nothing(tmp_path, make, count):
-    ends = [state(trained(make(), tmp_path / str(most), noise(count), most)) for most in (1, 5, 100)]
+    ends = [state(trained(make(), tmp_path / str(most), noise(count), most)) for most in (1, 100)]
     assert ends[0]["step"] == [12]
-    for end in ends[1:]:
-        assert_same(end, ends[0])
+    assert_same(*ends)
 
 
 def test_images_on_the_device_change_nothing(tmp_path):
