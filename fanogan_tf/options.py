@@ -341,18 +341,10 @@ class Options:
         free=True,
     )
     jit_compile: str = _option(
-        "running",
-        "auto",
-        "Compile the training step with XLA, which pays on a GPU only; auto: where there is one, and it trains alone.",
-        choices=["auto", "true", "false"],
-        free=True,
-        bare=True,
+        "running", "auto", "Compile training with XLA; auto: on a GPU.", choices=["auto", "true", "false"], free=True, bare=True
     )
     steps_per_call: str = _option(
-        "running",
-        "auto",
-        "Iterations between two looks at losses and Ctrl-C, a number; auto: half a second's. Checkpoints and logs come first.",
-        free=True,
+        "running", "auto", "Iterations per call of the training step; auto: half a second's.", free=True
     )
     strategy: str = _option(
         "running",
