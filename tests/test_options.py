@@ -150,3 +150,11 @@ def test_what_may_change():
     assert {"iterations", "learning_rate", "false_positive_rate", "score_batch_size"} <= options_module.FREE
     for name in ("dataset", "normal_class", "dim", "latent_dim", "seed", "encoder_loss", "kappa", "batch_size", "split_seed"):
         assert name not in options_module.FREE
+
+
+def test_a_choice_of_true_and_false_may_stand_bare():
+    for text, value in (("", "auto"), ("--jit_compile", "true"), ("--nojit_compile", "false"), ("--jit_compile=auto", "auto")):
+        assert from_text(text, "source").jit_compile == value
+    for value in ("auto", "true", "false"):
+        options = Options(jit_compile=value)
+        assert from_text(to_text(options), "source") == options

@@ -47,11 +47,11 @@ def _group(heading: str, names: Iterable[str]) -> list[str]:
 def _flag(name: str) -> str:
     """One flag with its default and its meaning, on lines as wide as the terminal."""
     flag = flags.FLAGS[name]
-    if flag.boolean:
+    choices = getattr(flag.parser, "enum_values", None)
+    if flag.boolean and not choices:
         head = f"--{name}" if not flag.default else f"--{name} (on; --no{name} turns it off)"
     else:
         head = f"--{name}={'' if flag.default in (None, []) else flag.default}"
-    choices = getattr(flag.parser, "enum_values", None)
     text = f"One of {', '.join(choices)}. " if choices else ""
     meaning = " ".join(flag.help.partition(";\n  repeat this option")[0].split())
     if choices:  # absl puts them in front of the meaning.
