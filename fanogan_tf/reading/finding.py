@@ -1,10 +1,14 @@
 """What there is to say of one image, and who says it; and the parts that all results of one image share."""
 
 import dataclasses
+import hashlib
+import json
 import re
 from typing import Any
 
 import numpy as np
+
+from fanogan_tf import __version__
 
 # In every series' description, so that no list in a PACS shows a result without it.
 NOTICE = "research, not for diagnosis"
@@ -34,6 +38,12 @@ class Algorithm:
     weights: str
     false_positive_rate: float
 
+    @classmethod
+    def of(cls, method: str, weights: dict[str, str], false_positive_rate: float) -> "Algorithm":
+        """That of this package. weights: sha256 of each file of the detector, by its name."""
+        whole = hashlib.sha256(json.dumps(weights, sort_keys=True).encode()).hexdigest()
+        return cls(method, __version__, whole, false_positive_rate)
+
     @property
     def name(self) -> str:
         """As it stands in reports."""
@@ -59,6 +69,19 @@ class Finding:
     seen: np.ndarray
     residual: np.ndarray | None = None
     marked_from: float | None = None
+
+    @classmethod
+    def of(cls, said: dict[str, Any], seen: np.ndarray, marked_from: float | None, whole_seen: bool) -> "Finding":
+        """What `judge` said of one image, its entries by name; seen: (h, w, 1). whole_seen: whether that is the whole image.
+
+        Raises:
+          ValueError: the image was cut to its organ, and that was not found, or is strange: its score means nothing.
+        """
+        if not said.get("region_found", True):
+            raise ValueError("its lungs were not found, or are strange")
+        residual = said["residual"][..., 0] if whole_seen and "residual" in said else None
+        score, probability, anomalous = float(said["score"]), float(said["probability"]), bool(said["anomalous"])
+        return cls(score, probability, anomalous, seen[..., 0], residual, marked_from)
 
     @property
     def verdict(self) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,8 @@ class Inbox:
 
 def _on_disk(path: Path, content: bytes) -> None:
     """Writes a file of which, whatever happens, there is all or nothing."""
-    part = path.with_suffix(".part")
+    # Two senders may bring one instance at the same moment.
+    part = path.with_suffix(f".{uuid.uuid4().hex}.part")
     with open(part, "wb") as file:
         file.write(content)
         file.flush()

@@ -1,7 +1,6 @@
 """A node among a hospital's: it scores the images that arrive and sends what it found to the archive."""
 
 import hashlib
-import json
 import shutil
 import signal
 import threading
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from absl import logging
+from sqlalchemy.exc import SQLAlchemyError
 
 from fanogan_tf import files
 from fanogan_tf.data.dicom import open_dicom, read_image_dicom
@@ -22,7 +22,7 @@ from fanogan_tf.reading.inbox import Inbox, Peer
 from fanogan_tf.reading.ledger import Instance, Ledger, State
 from fanogan_tf.reading.results import objects
 
-_IDLE_SECONDS = 0.2
+_IDLE_SECONDS, _LEDGER_SECONDS = 0.2, 2.0
 
 
 class Node:
@@ -75,16 +75,26 @@ class Node:
     def work(self, state: State, step: Callable[[Instance], None], stop: threading.Event) -> None:
         """Takes one instance after the other out of `state`, by `step`, until `stop`."""
         while not stop.is_set():
-            row = self.ledger.next(state)
-            if row is None:
-                stop.wait(_IDLE_SECONDS)
-                continue
             try:
-                step(row)
-            except Exception as error:
-                # Whatever befell this one, the others go on; it is tried again later.
-                logging.exception("%s: %s", row.sop_instance, type(error).__name__)
-                self.ledger.later(row, _without_path(error, row))
+                row = self.ledger.next(state)
+                if row is None:
+                    stop.wait(_IDLE_SECONDS)
+                else:
+                    self._one(row, step)
+            except SQLAlchemyError as error:
+                # A full disk, a database that restarts: what was not entered is done again.
+                logging.error("the ledger does not answer (%s)", type(error).__name__)
+                stop.wait(_LEDGER_SECONDS)
+
+    def _one(self, row: Instance, step: Callable[[Instance], None]) -> None:
+        try:
+            step(row)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            # Whatever befell this one, the others go on; it is tried again later. Its words may name the patient: not in a log.
+            logging.error("%s: %s", row.sop_instance, type(error).__name__)
+            self.ledger.later(row, _without_path(error, row))
 
     def score(self, row: Instance) -> None:
         """Makes the results of one instance; what is wrong with it becomes its reason."""
@@ -103,6 +113,8 @@ class Node:
         except OSError as error:
             logging.error("cannot write results: %s", error.strerror)
             self.ledger.later(row, f"results cannot be written ({error.strerror})")
+        except SQLAlchemyError:
+            raise
         except Exception as error:
             # One instance must not stop all others: whatever pydicom, highdicom or the networks say becomes its reason.
             self.ledger.failed(row, _without_path(error, row))
@@ -114,9 +126,7 @@ class Node:
         seen = resize(self.detector.cut(image), self.detector.image_shape[:2])
         batch = unlabelled_batch([""], [seen])
         said = {name: values[0] for name, values in self.detector.judge(batch["image"]).items()}
-        residual = said["residual"][..., 0] if self.whole_seen and "residual" in said else None
-        score, probability, anomalous = float(said["score"]), float(said["probability"]), bool(said["anomalous"])
-        return Finding(score, probability, anomalous, batch["image"][0, ..., 0], residual, self.marked_from), to_signed(image)
+        return Finding.of(said, batch["image"][0], self.marked_from, self.whole_seen), to_signed(image)
 
     def results(self, row: Instance) -> Path:
         """The folder of an instance's results; a name that no sender can choose."""
@@ -178,7 +188,6 @@ def start(
     Raises:
       UserError: there is no model of ours, or one that needs more than the image; the port is not to be had.
     """
-    from fanogan_tf import __version__
     from fanogan_tf.detection.calibration import Calibration
     from fanogan_tf.serving import saved_model
 
@@ -188,8 +197,7 @@ def start(
     card = served.card
     if not card:
         raise UserError(f"{served.path}: its model card is gone; export the run again")
-    weights = hashlib.sha256(json.dumps(card["weights"], sort_keys=True).encode()).hexdigest()
-    algorithm = Algorithm(card["flags"]["method"], __version__, weights, card["flags"]["false_positive_rate"])
+    algorithm = Algorithm.of(card["flags"]["method"], card["weights"], card["flags"]["false_positive_rate"])
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(ledger_url or f"sqlite:///{folder / 'ledger.sqlite'}", retries)
     marked_from = Calibration.from_json(card["calibration"]).marked_from

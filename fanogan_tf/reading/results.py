@@ -1,14 +1,12 @@
 """All results of scored DICOM images as files: DIR/STUDY/NAME.report.dcm, .overlay.dcm, .segmentation.dcm and .map.dcm."""
 
-import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fanogan_tf import __version__, files
+from fanogan_tf import files
 from fanogan_tf.data.dicom import open_dicom, read_image_dicom
 from fanogan_tf.data.pixels import to_signed
 from fanogan_tf.detection.calibration import Calibration
@@ -64,8 +62,7 @@ class Results:
         """
         if options.dataset.startswith("oct"):
             raise UserError(f"--dicom={folder}: is for films, and --dataset={options.dataset} scores volumes; leave it out")
-        whole = hashlib.sha256(json.dumps(weights, sort_keys=True).encode()).hexdigest()
-        algorithm = Algorithm(options.method, __version__, whole, options.false_positive_rate)
+        algorithm = Algorithm.of(options.method, weights, options.false_positive_rate)
         return cls(folder, algorithm, calibration.marked_from, whole_seen=options.region != "crop")
 
     @classmethod
@@ -92,15 +89,7 @@ class Results:
 
     def _save(self, path: Path, image: np.ndarray, said: dict) -> None:
         source = open_dicom(path)
-        residual = said["residual"][..., 0] if self.whole_seen and "residual" in said else None
-        finding = Finding(
-            float(said["score"]),
-            float(said["probability"]),
-            bool(said["anomalous"]),
-            image[..., 0],
-            residual,
-            self.marked_from,
-        )
+        finding = Finding.of(said, image, self.marked_from, self.whole_seen)
         made = objects(source, to_signed(read_image_dicom(path)), finding, self.algorithm)
         study = self.folder / str(source.StudyInstanceUID)
         for kind, result in made.items():

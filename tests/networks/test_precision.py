@@ -74,3 +74,20 @@ def test_cpu_features_from_cpuinfo(tmp_path, flags, has):
 
 def test_seconds_of_a_matrix_product():
     assert precision._matmul_seconds(precision.tf.float32) > 0
+
+
+@pytest.mark.parametrize(
+    ("gpus", "capability", "cpu", "taken"),
+    [
+        (1, (9, 0), "", "bfloat16"),
+        (1, (7, 5), "amx_bf16", "none"),
+        (0, None, "amx_bf16", "bfloat16"),
+        (0, None, "avx512_bf16", "none"),
+    ],
+)
+def test_what_auto_comes_to(monkeypatch, gpus, capability, cpu, taken):
+    monkeypatch.setattr(precision.tf.config, "list_physical_devices", lambda kind: ["a GPU"] * gpus)
+    monkeypatch.setattr(precision.tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": capability})
+    monkeypatch.setattr(precision, "cpu_features", lambda: {cpu})
+    assert precision.chosen("auto") == taken
+    assert precision.chosen("float16") == "float16"

@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
+from sqlalchemy.exc import OperationalError
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.reading.finding import Algorithm
@@ -245,6 +246,33 @@ def test_one_that_breaks_a_step_does_not_stop_the_rest(tmp_path, archive):
     node.work(State.RECEIVED, step, stop)
     assert seen == ["1.2.1.1.1", "1.2.2.1.1"]
     assert [(row.state, row.tries, row.reason) for row in node.ledger.rows()] == [(State.RECEIVED, 1, "broken")] * 2
+
+
+def test_a_film_without_lungs_is_not_answered(tmp_path, archive):
+    node, _ = make(tmp_path, archive.peer)
+    judge = node.detector.judge
+    node.detector.judge = lambda images: judge(images) | {"region_found": np.zeros(len(images), bool)}
+    node.ledger.enter("1.2.1.1.1", "1.2.1", "SENDER", film(tmp_path / "films", 1), "digest")
+    node.score(node.ledger.next(State.RECEIVED))
+    (row,) = node.ledger.rows()
+    assert (row.state, row.reason) == (State.FAILED, "its lungs were not found, or are strange") and row.score is None
+
+
+def test_a_ledger_that_does_not_answer_ends_nothing(tmp_path, archive, monkeypatch):
+    monkeypatch.setattr("fanogan_tf.reading.node._LEDGER_SECONDS", 0.01)
+    node, _ = make(tmp_path, archive.peer)
+    node.ledger.enter("1.2.1.1.1", "1.2.1", "SENDER", film(tmp_path / "films", 1), "digest")
+    stop, asked, real = threading.Event(), [], node.ledger.next
+
+    def next_one(state):
+        asked.append(state)
+        if len(asked) == 1:
+            raise OperationalError("select", {}, Exception("disk is full"))
+        return real(state)
+
+    monkeypatch.setattr(node.ledger, "next", next_one)
+    node.work(State.RECEIVED, lambda row: (node.score(row), stop.set()), stop)
+    assert len(asked) == 2 and node.ledger.counts() == {State.SCORED: 1}
 
 
 def test_retries_wait_longer_each_time(tmp_path):
