@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import String, create_engine, event, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+
+from fanogan_tf.errors import UserError
 
 # Seconds before the first retry; each further one waits twice as long, up to the longest.
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
@@ -70,14 +72,22 @@ class Ledger:
       url: SQLAlchemy's, as sqlite:///PATH or postgresql+psycopg://...
       retries: of what may succeed later, before it has failed.
       now: the time.
+
+    Raises:
+      UserError: there is no such database, or no driver for it.
     """
 
     def __init__(self, url: str, retries: int = 10, now: Callable[[], float] = time.time):
         self.retries, self._now = retries, now
-        self._engine = create_engine(url)
-        if url.startswith("sqlite"):
-            event.listen(self._engine, "connect", _durable)
-        _Tables.metadata.create_all(self._engine)
+        try:
+            self._engine = create_engine(url)
+            if url.startswith("sqlite"):
+                event.listen(self._engine, "connect", _durable)
+            _Tables.metadata.create_all(self._engine)
+        except (SQLAlchemyError, ImportError) as error:
+            # The address may hold a password: it is not repeated.
+            why = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise UserError(f"--ledger: that database cannot be opened ({why}); check its address") from error
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
 
     def enter(self, sop_instance: str, study: str, sender: str, path: Path, digest: str) -> bool:

@@ -290,6 +290,13 @@ def test_retries_wait_longer_each_time(tmp_path):
     assert waits[:3] == [2.0, 4.0, 8.0] and ledger.rows()[0].reason == "no; given up after 4 tries"
 
 
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.sqlite", "nonsense", "oracle://scott:tiger@db/x"])
+def test_a_ledger_that_cannot_be_opened(url):
+    with pytest.raises(UserError, match=r"^--ledger: that database cannot be opened \(.+\); check its address$") as raised:
+        Ledger(url)
+    assert "tiger" not in str(raised.value)
+
+
 def test_nobody_is_named():
     columns = set(Instance.__table__.columns.keys())
     assert not [name for name in columns if "patient" in name or "name" in name]
