@@ -19,7 +19,7 @@ setup(
     # The flagfiles live in flags/ and come into the package as fanogan_tf/flagfiles.
     packages=[*find_packages(include=["fanogan_tf", "fanogan_tf.*"]), "fanogan_tf.flagfiles"],
     package_dir={"fanogan_tf.flagfiles": "flags"},
-    package_data={"fanogan_tf": ["py.typed"], "fanogan_tf.flagfiles": ["*.flags"]},
+    package_data={"fanogan_tf": ["py.typed", "reading/page/*/*"], "fanogan_tf.flagfiles": ["*.flags"]},
     entry_points={"console_scripts": ["fanogan=fanogan_tf.cli:main"]},
     install_requires=[
         "keras>=3.15,<3.16",
@@ -37,11 +37,30 @@ setup(
         "cpu": ["tensorflow-cpu>=2.21,<2.22"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "dicom": ["pydicom>=3,<4"],
-        "reading": ["highdicom>=0.28,<0.29", "pydicom>=3,<4", "pynetdicom>=3.0.4,<4", "sqlalchemy>=2.1,<3"],
+        "reading": [
+            "highdicom>=0.28,<0.29",
+            "pydicom>=3,<4",
+            "pynetdicom>=3.0.4,<4",
+            "sqlalchemy>=2.1,<3",
+            "dicomweb-client>=0.61,<0.62",
+            # The readers' page.
+            "starlette>=1.0,<2",
+            "jinja2>=3.1,<4",
+            "itsdangerous>=2.2,<3",
+            "python-multipart>=0.0.20,<1",
+            "uvicorn>=0.38,<1",
+        ],
         "oct": ["eyepy>=0.21,<0.22", "pydicom>=3,<4", "nibabel>=5.3,<6", "PyMaxflow>=1.3,<2"],
         # KServe, Beam and TensorFlow agree on protobuf 6; newer ones are not tested together.
         "serving": ["kserve>=0.21,<0.22", "protobuf>=6.33,<6.34"],
         "archive": ["apache-beam>=2.77,<2.78", "protobuf>=6.33,<6.34", "pyarrow>=25,<26"],
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.9,<1", "mypy>=1.18,<2"],
+        "test": [
+            "pytest>=8,<10",
+            "pytest-xdist>=3.6,<4",
+            "ruff>=0.9,<1",
+            "mypy>=1.18,<2",
+            "playwright>=1.50,<2",
+            "axe-playwright-python>=0.1.4,<0.2",
+        ],
     },
 )

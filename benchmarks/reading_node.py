@@ -62,8 +62,11 @@ def full(quick: bool) -> dict:
 
     from fanogan_tf.reading.finding import Algorithm
     from fanogan_tf.reading.inbox import Inbox, Peer
+    from fanogan_tf.reading.keeping import Keeper
     from fanogan_tf.reading.ledger import Ledger, State
+    from fanogan_tf.reading.model import Model
     from fanogan_tf.reading.node import Node
+    from fanogan_tf.reading.outbox import CStore
 
     count = 20 if quick else 1_000
     folder = Path(tempfile.mkdtemp())
@@ -79,18 +82,18 @@ def full(quick: bool) -> dict:
     kept = archive.start_server((HERE, 0), block=False, evt_handlers=[(evt.EVT_C_STORE, count_it)])
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
     detector = synthetic.detector(NetworkSpec((64, 64, 1), dim=16, latent_dim=128))
-    destination = Peer("ARCHIVE", HERE, kept.server_address[1])
-    node = Node(detector, Algorithm("fanogan", "0", "00" * 32, 0.05), 1.0, ledger, folder, destination, "FANOGAN", ("DX",))
-    inbox, stop = Inbox(ledger, folder / "instances", "FANOGAN", [Peer("SENDER", HERE)], 0), threading.Event()
-    server = inbox.start(HERE, 0)
-    steps = ((State.RECEIVED, node.score), (State.SCORED, node.send))
-    threads = [threading.Thread(target=node.work, args=(*step, stop), daemon=True) for step in steps]
-    for thread in threads:
-        thread.start()
+    model = Model(detector, Algorithm("fanogan", "0", "00" * 32, 0.05), 1.0, ("DX",))
+    node = Node(model, ledger, folder, CStore(Peer("ARCHIVE", HERE, kept.server_address[1]), "FANOGAN"))
+    inbox = Inbox(Keeper(ledger, folder / "instances", 0), "FANOGAN", [Peer("SENDER", HERE)], HERE, 0)
+    stop = threading.Event()
+    running = threading.Thread(target=node.run, args=(inbox, stop))
+    running.start()
+    while not inbox.port:
+        time.sleep(0.01)
     sender = AE(ae_title="SENDER")
     sender.add_requested_context("1.2.840.10008.5.1.4.1.1.1.1", ["1.2.840.10008.1.2.1"])
     began, memory = time.perf_counter(), {}
-    link = sender.associate(HERE, server.server_address[1], ae_title="FANOGAN")
+    link = sender.associate(HERE, inbox.port, ae_title="FANOGAN")
     refused = sum(link.send_c_store(film(number)).Status != 0 for number in range(count))
     link.release()
     received = time.perf_counter() - began
@@ -101,10 +104,8 @@ def full(quick: bool) -> dict:
         time.sleep(0.2)
     seconds = time.perf_counter() - began
     stop.set()
-    for thread in threads:
-        thread.join()
+    running.join()
     kept.shutdown()
-    server.shutdown()
     states, reasons = ledger.counts(), Counter(row.reason[:60] for row in ledger.rows() if row.reason)
     shutil.rmtree(folder)
     return {

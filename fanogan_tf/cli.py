@@ -33,6 +33,7 @@ COMMANDS = {
     "verify_export": serving.VERIFY_EXPORT,
     "serve": serving.SERVE,
     "node": reading.NODE,
+    "reading": reading.READING,
     "score_archive": scoring.SCORE_ARCHIVE,
 }
 

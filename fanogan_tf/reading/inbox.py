@@ -2,16 +2,13 @@
 
 import dataclasses
 import hashlib
-import os
-import shutil
-import uuid
-from pathlib import Path
 from typing import Any
 
 from absl import logging
 
 from fanogan_tf.errors import UserError
-from fanogan_tf.reading.ledger import Ledger, OtherContent
+from fanogan_tf.reading.keeping import DiskFull, Keeper
+from fanogan_tf.reading.ledger import OtherContent
 
 # Statuses of PS3.4, annex B.2.3, and of PS3.7, annex C.
 _SUCCESS, _OUT_OF_RESOURCES, _DUPLICATE = 0x0000, 0xA700, 0x0111
@@ -43,26 +40,33 @@ class Peer:
 
 
 class Inbox:
-    """Listens for instances, keeps each as a file in `folder` and enters it in `ledger`.
+    """Listens for instances and hands each to a keeper before it acknowledges it.
 
     Args:
       title: its own AE title.
       peers: who may send; all others are rejected.
-      keep_free: bytes that stay free on the disk; it accepts nothing beyond.
+      host, port: where to listen; port 0 is any that is free.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path, title: str, peers: list[Peer], keep_free: int):
-        self.ledger, self.folder, self.title, self.peers, self.keep_free = ledger, Path(folder), title, peers, keep_free
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for half in self.folder.glob("*.part"):
-            half.unlink()  # Never acknowledged: whoever sent it will do so again.
+    def __init__(self, keeper: Keeper, title: str, peers: list[Peer], host: str, port: int):
+        self.keeper, self.title, self.peers, self.host, self.port = keeper, title, peers, host, port
 
-    def start(self, host: str, port: int) -> Any:
-        """Listens from now on, in the background; returns pynetdicom's server.
+    def start(self) -> str:
+        """Listens from now on, in the background; returns in words where. `port` is known from then on.
 
         Raises:
           UserError: the port is not to be had.
         """
+        self._server = self._listen()
+        self.port = self._server.server_address[1]
+        return f"listening as {self.title} on {self.host}:{self.port}"
+
+    def end(self) -> None:
+        """Listens no more."""
+        self._server.shutdown()
+
+    def _listen(self) -> Any:
+        """Starts pynetdicom's server, and returns it."""
         from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
         from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
@@ -77,9 +81,10 @@ class Inbox:
             (evt.EVT_C_STORE, self._store),
         ]
         try:
-            return entity.start_server((host, port), block=False, evt_handlers=handlers)
+            return entity.start_server((self.host, self.port), block=False, evt_handlers=handlers)
         except OSError as error:
-            raise UserError(f"--host={host} --port={port}: cannot listen there ({error.strerror}); take another port") from error
+            where = f"--host={self.host} --port={self.port}"
+            raise UserError(f"{where}: cannot listen there ({error.strerror}); take another port") from error
 
     def _asked(self, event: Any) -> None:
         """Rejects whoever is not listed, or does not mean this node."""
@@ -97,59 +102,27 @@ class Inbox:
             event.assoc.kill()
 
     def _store(self, event: Any) -> int:
-        try:
-            return self._keep(event)
-        except OSError as error:
-            logging.error("cannot keep what arrives: %s", error.strerror)
-            return _OUT_OF_RESOURCES
-
-    def _keep(self, event: Any) -> int:
-        """Keeps what a C-STORE brings, and returns the status to answer with.
-
-        Raises:
-          OSError: the disk does not take it.
-        """
+        """Keeps what a C-STORE brings, and returns the status to answer with."""
         sop_instance = str(event.request.AffectedSOPInstanceUID)
         digest = hashlib.sha256(event.request.DataSet.getvalue()).hexdigest()
-        content = event.encoded_dataset()
-        if shutil.disk_usage(self.folder).free - len(content) < self.keep_free:
-            logging.error("the disk of %s is nearly full; nothing more is accepted", self.folder)
-            return _OUT_OF_RESOURCES
-        before = self.ledger.digest(sop_instance)
+        sender = event.assoc.requestor.primitive.calling_ae_title.strip()
         try:
-            if before is None:
-                # A name that no sender can choose, and another one for other content.
-                name = hashlib.sha256(f"{sop_instance} {digest}".encode()).hexdigest()
-                _on_disk(self.folder / f"{name}.dcm", content)
-                sender = event.assoc.requestor.primitive.calling_ae_title.strip()
-                self.ledger.enter(sop_instance, _study_of(event), sender, self.folder / f"{name}.dcm", digest)
-            elif before != digest:
-                raise OtherContent(sop_instance)
+            self.keeper.keep(sop_instance, digest, event.encoded_dataset(), sender, _about(event))
         except OtherContent:
             logging.warning("%s came again with other content, and is refused", sop_instance)
             return _DUPLICATE
+        except DiskFull as error:
+            logging.error("%s", error)
+            return _OUT_OF_RESOURCES
+        except OSError as error:
+            logging.error("cannot keep what arrives: %s", error.strerror)
+            return _OUT_OF_RESOURCES
         return _SUCCESS
 
 
-def _on_disk(path: Path, content: bytes) -> None:
-    """Writes a file of which, whatever happens, there is all or nothing."""
-    # Two senders may bring one instance at the same moment.
-    part = path.with_suffix(f".{uuid.uuid4().hex}.part")
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-    folder = os.open(path.parent, os.O_RDONLY)
+def _about(event: Any) -> Any:
+    """The data set; None where it cannot be read, which is said when it is scored."""
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _study_of(event: Any) -> str:
-    """The study's UID; empty where the data set cannot be read, which is said when it is scored."""
-    try:
-        return str(event.dataset.get("StudyInstanceUID", ""))[:64]
+        return event.dataset
     except Exception:  # A damaged data set makes pydicom raise nearly anything.
-        return ""
+        return None

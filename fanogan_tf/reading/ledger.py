@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import String, create_engine, event, func, select
+from sqlalchemy import Engine, String, create_engine, event, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
@@ -59,6 +59,30 @@ class Instance(_Tables):
     score: Mapped[float | None]
     probability: Mapped[float | None]
     anomalous: Mapped[bool | None]
+    certainly_normal: Mapped[bool | None]
+
+
+class Study(_Tables):
+    """What a study's first instance said of it. `patient` is a sha256; `date` is YYYYMMDD; both are empty where not known."""
+
+    __tablename__ = "studies"
+
+    study: Mapped[str] = mapped_column(String(64), primary_key=True)
+    patient: Mapped[str] = mapped_column(String(64), index=True)
+    date: Mapped[str] = mapped_column(String(8))
+
+
+class Call(_Tables):
+    """A reader's word on a study. Calls are never changed: the newest of a reader counts."""
+
+    __tablename__ = "calls"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study: Mapped[str] = mapped_column(String(64), index=True)
+    reader: Mapped[str] = mapped_column(String(64))
+    call: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str]
+    time: Mapped[float]
 
 
 class OtherContent(Exception):
@@ -84,11 +108,12 @@ class Ledger:
             if url.startswith("sqlite"):
                 event.listen(self._engine, "connect", _durable)
             _Tables.metadata.create_all(self._engine)
+            _add_what_is_new(self._engine)
         except (SQLAlchemyError, ImportError) as error:
             # The address may hold a password: it is not repeated.
             why = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise UserError(f"--ledger: that database cannot be opened ({why}); check its address") from error
-        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+        self.sessions = sessionmaker(self._engine, expire_on_commit=False)
 
     def enter(self, sop_instance: str, study: str, sender: str, path: Path, digest: str) -> bool:
         """Enters what has arrived and lies at `path`; False where it is there already.
@@ -98,7 +123,7 @@ class Ledger:
         """
         row = Instance(sop_instance=sop_instance, study=study, sender=sender, path=str(path), digest=digest, received=self._now())
         try:
-            with self._sessions.begin() as session:
+            with self.sessions.begin() as session:
                 session.add(row)
             return True
         except IntegrityError:
@@ -106,20 +131,38 @@ class Ledger:
                 raise OtherContent(sop_instance) from None
             return False
 
+    def note_study(self, study: str, patient: str, date: str) -> None:
+        """Keeps what is known of a study, see `Study`, unless it has been noted before."""
+        try:
+            with self.sessions.begin() as session:
+                if session.get(Study, study) is None:
+                    session.add(Study(study=study, patient=patient, date=date))
+        except IntegrityError:
+            return  # Two instances of it came at the same moment, and the other one was first.
+
     def digest(self, sop_instance: str) -> str | None:
         """That of an instance which has arrived before; None for a new one."""
-        with self._sessions() as session:
+        with self.sessions() as session:
             return session.scalar(select(Instance.digest).where(Instance.sop_instance == sop_instance))
 
     def next(self, state: State) -> Instance | None:
         """The one that has waited longest in `state` and is due."""
-        with self._sessions() as session:
+        with self.sessions() as session:
             due = select(Instance).where(Instance.state == state, Instance.due <= self._now())
             return session.scalar(due.order_by(Instance.due, Instance.id).limit(1))
 
-    def scored(self, row: Instance, score: float, probability: float, anomalous: bool) -> None:
-        """Its results are on disk."""
-        self._set(row, State.SCORED, score=score, probability=probability, anomalous=anomalous)
+    def scored(
+        self, row: Instance, score: float, probability: float, anomalous: bool, certainly_normal: bool | None = None
+    ) -> None:
+        """Its results are on disk. certainly_normal: None where the model has no filter."""
+        self._set(
+            row,
+            State.SCORED,
+            score=score,
+            probability=probability,
+            anomalous=anomalous,
+            certainly_normal=certainly_normal,
+        )
 
     def sent(self, row: Instance) -> None:
         """Its results are with the destination."""
@@ -139,27 +182,35 @@ class Ledger:
             self.failed(row, f"{reason}; given up after {row.tries + 1} tries")
             return
         wait = min(_FIRST_WAIT * 2.0**row.tries, _LONGEST_WAIT)
-        with self._sessions.begin() as session:
+        with self.sessions.begin() as session:
             kept = session.get_one(Instance, row.id)
             kept.reason, kept.tries, kept.due = reason, kept.tries + 1, self._now() + wait
 
     def counts(self) -> dict[str, int]:
         """How many instances are in each state."""
-        with self._sessions() as session:
+        with self.sessions() as session:
             counted = session.execute(select(Instance.state, func.count()).group_by(Instance.state))
             return {state: number for state, number in counted}
 
     def rows(self) -> list[Instance]:
         """All of them, in the order of arrival."""
-        with self._sessions() as session:
+        with self.sessions() as session:
             return list(session.scalars(select(Instance).order_by(Instance.id)))
 
-    def _set(self, row: Instance, state: State, reason: str = "", **values: float | bool) -> None:
-        with self._sessions.begin() as session:
+    def _set(self, row: Instance, state: State, reason: str = "", **values: float | bool | None) -> None:
+        with self.sessions.begin() as session:
             kept = session.get_one(Instance, row.id)
             kept.state, kept.reason, kept.tries, kept.due = state, reason, 0, 0.0
             for name, value in values.items():
                 setattr(kept, name, value)
+
+
+def _add_what_is_new(engine: Engine) -> None:
+    """Adds the columns that ledgers of earlier versions do not have."""
+    there = {column["name"] for column in inspect(engine).get_columns(Instance.__tablename__)}
+    if "certainly_normal" not in there:
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE instances ADD COLUMN certainly_normal BOOLEAN"))
 
 
 def _durable(connection, _) -> None:

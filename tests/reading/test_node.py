@@ -1,5 +1,6 @@
 """A node, an archive and a sender, over the network of this machine."""
 
+import dataclasses
 import multiprocessing
 import os
 import random
@@ -12,13 +13,17 @@ import numpy as np
 import pydicom
 import pytest
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.reading.finding import Algorithm
 from fanogan_tf.reading.inbox import Inbox, Peer
-from fanogan_tf.reading.ledger import Instance, Ledger, OtherContent, State
+from fanogan_tf.reading.keeping import Keeper
+from fanogan_tf.reading.ledger import Call, Instance, Ledger, OtherContent, State, Study
+from fanogan_tf.reading.model import Model
 from fanogan_tf.reading.node import Node
+from fanogan_tf.reading.outbox import CStore
 from tests.helpers.oct_files import write_dicom
 
 HERE = "127.0.0.1"
@@ -65,29 +70,31 @@ def archive():
     kept.server.shutdown()
 
 
-def make(folder, destination, retries=10, keep_free=0):
+MODEL = Model(Brightness(), ALGORITHM, 0.5, ("DX", "CR"))
+
+
+def make(folder, destination, retries=10, keep_free=0, model=MODEL, port=0):
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}", retries)
-    node = Node(Brightness(), ALGORITHM, 0.5, ledger, folder, destination, "FANOGAN", ("DX", "CR"))
-    return node, Inbox(ledger, folder / "instances", "FANOGAN", [Peer("SENDER", HERE)], keep_free)
+    node = Node(model, ledger, folder, CStore(destination, "FANOGAN"))
+    return node, Inbox(Keeper(ledger, folder / "instances", keep_free), "FANOGAN", [Peer("SENDER", HERE)], HERE, port)
 
 
 class Running:
     """A node in a thread of its own."""
 
-    def __init__(self, node, inbox):
-        self.node, self.ledger, self.stop = node, node.ledger, threading.Event()
-        self.server = inbox.start(HERE, 0)
-        self.port = self.server.server_address[1]
-        steps = ((State.RECEIVED, node.score), (State.SCORED, node.send))
-        self.threads = [threading.Thread(target=node.work, args=(*step, self.stop), daemon=True) for step in steps]
-        for thread in self.threads:
-            thread.start()
+    def __init__(self, node, source):
+        self.node, self.ledger, self.stop, self.source = node, node.ledger, threading.Event(), source
+        self.thread = threading.Thread(target=node.run, args=(source, self.stop), daemon=True)
+        self.thread.start()
+        wait(lambda: getattr(source, "port", 1))
+
+    @property
+    def port(self):
+        return self.source.port
 
     def end(self):
         self.stop.set()
-        self.server.shutdown()
-        for thread in self.threads:
-            thread.join(10)
+        self.thread.join(30)
 
 
 @pytest.fixture
@@ -249,9 +256,9 @@ def test_one_that_breaks_a_step_does_not_stop_the_rest(tmp_path, archive):
 
 
 def test_a_film_without_lungs_is_not_answered(tmp_path, archive):
-    node, _ = make(tmp_path, archive.peer)
-    judge = node.detector.judge
-    node.detector.judge = lambda images: judge(images) | {"region_found": np.zeros(len(images), bool)}
+    without = Brightness()
+    without.judge = lambda images: Brightness().judge(images) | {"region_found": np.zeros(len(images), bool)}
+    node, _ = make(tmp_path, archive.peer, model=dataclasses.replace(MODEL, detector=without))
     node.ledger.enter("1.2.1.1.1", "1.2.1", "SENDER", film(tmp_path / "films", 1), "digest")
     node.score(node.ledger.next(State.RECEIVED))
     (row,) = node.ledger.rows()
@@ -297,20 +304,41 @@ def test_a_ledger_that_cannot_be_opened(url):
     assert "tiger" not in str(raised.value)
 
 
-def test_nobody_is_named():
-    columns = set(Instance.__table__.columns.keys())
-    assert not [name for name in columns if "patient" in name or "name" in name]
+def test_nobody_is_named(tmp_path, node):
+    """Of the patient the ledger has a sha256, by which studies of one are found."""
+    films = [film(tmp_path / "films", number, PatientID="P7", PatientName="Doe^Jane", StudyDate="20260102") for number in (1, 2)]
+    send(node.port, films)
+    wait(lambda: node.ledger.counts() == {State.SENT: 2})
+    with node.ledger.sessions() as session:
+        studies = session.query(Study).all()
+    assert {(one.study, one.date) for one in studies} == {("1.2.1", "20260102"), ("1.2.2", "20260102")}
+    assert len({one.patient for one in studies}) == 1 and len(studies[0].patient) == 64
+    columns = {column.name for table in (Instance, Study, Call) for column in table.__table__.columns}
+    assert not [name for name in columns if "name" in name]
+    assert b"Doe" not in (tmp_path / "ledger.sqlite").read_bytes() + (tmp_path / "ledger.sqlite-wal").read_bytes()
 
 
-@pytest.mark.parametrize("text", ["", "ARCHIVE", "ARCHIVE@", "@127.0.0.1:1", "A@h:x", "A@h:70000", "SEVENTEENLETTERSX@h:1"])
-def test_peers_in_another_form(text):
+def test_a_ledger_of_an_earlier_version(tmp_path):
+    """It gets the column that it has not, and keeps its rows."""
+    url = f"sqlite:///{tmp_path / 'l.sqlite'}"
+    before = Ledger(url)
+    before.enter("1.1", "1", "A", tmp_path, "d")
+    with before.sessions.begin() as session:
+        session.execute(text("ALTER TABLE instances DROP COLUMN certainly_normal"))
+    after = Ledger(url)
+    after.scored(after.rows()[0], 1.0, 0.5, False, True)
+    assert after.rows()[0].certainly_normal is True
+
+
+@pytest.mark.parametrize("words", ["", "ARCHIVE", "ARCHIVE@", "@127.0.0.1:1", "A@h:x", "A@h:70000", "SEVENTEENLETTERSX@h:1"])
+def test_peers_in_another_form(words):
     with pytest.raises(UserError, match="give TITLE@ADDRESS:PORT"):
-        Peer.of(text, "destination", listens=True)
+        Peer.of(words, "destination", listens=True)
 
 
 def _node_process(folder, destination, port):
-    node, inbox = make(folder, destination)
-    node.run(inbox, HERE, port, threading.Event())
+    node, inbox = make(folder, destination, port=port)
+    node.run(inbox, threading.Event())
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import subprocess
-import threading
 import urllib.request
 from pathlib import Path
 
@@ -12,10 +11,14 @@ import highdicom
 import pydicom
 import pytest
 
-from fanogan_tf.reading.inbox import Inbox, Peer
+from fanogan_tf.reading.inbox import Peer
+from fanogan_tf.reading.keeping import Keeper
 from fanogan_tf.reading.ledger import Ledger, State
 from fanogan_tf.reading.node import Node
-from tests.reading.test_node import ALGORITHM, HERE, Brightness, film, free_port, send, wait
+from fanogan_tf.reading.outbox import Stow
+from fanogan_tf.reading.watch import Watch, client_of
+from fanogan_tf.reading.worklist import Filter, WorkList
+from tests.reading.test_node import HERE, MODEL, Running, film, free_port, make, send, wait
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,9 +58,10 @@ class Orthanc:
         except OSError:
             return False
 
-    def get(self, path):
-        """What its REST API says, as bytes or read from JSON."""
-        with urllib.request.urlopen(f"http://{HERE}:{self.http}{path}", timeout=10) as answer:
+    def get(self, path, data=None):
+        """What its REST API says, to a POST where there is data; as bytes or read from JSON."""
+        request = urllib.request.Request(f"http://{HERE}:{self.http}{path}", data=data)
+        with urllib.request.urlopen(request, timeout=10) as answer:
             content = answer.read()
         return json.loads(content) if "json" in answer.headers.get("Content-Type", "") else content
 
@@ -75,21 +79,15 @@ def orthanc(tmp_path):
 
 
 def test_twenty_studies_are_found_with_their_results(tmp_path, orthanc):
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    peer = Peer("ARCHIVE", HERE, orthanc.port)
-    node = Node(Brightness(), ALGORITHM, 0.5, ledger, tmp_path, peer, "FANOGAN", ("DX",))
-    inbox = Inbox(ledger, tmp_path / "instances", "FANOGAN", [Peer("SENDER", HERE)], 0)
-    port, stop = free_port(), threading.Event()
-    running = threading.Thread(target=node.run, args=(inbox, HERE, port, stop))
-    running.start()
+    running = Running(*make(tmp_path, Peer("ARCHIVE", HERE, orthanc.port)))
     films = [film(tmp_path / "films", number, PatientID=f"P{number}") for number in range(20)]
-    wait(lambda: send(port, films[:1]) is not None)
-    assert send(port, films) == [0x0000] * 20
+    assert send(running.port, films) == [0x0000] * 20
+    ledger = running.ledger
     wait(lambda: ledger.counts() == {State.SENT: 20}, seconds=60)
-    stop.set()
-    running.join(30)
-    assert len(orthanc.get("/studies")) == 20 and len(orthanc.get("/instances")) == 80
+    running.end()
     scores = {row.study: row.score for row in ledger.rows()}
+    assert [row.study for row in WorkList(ledger).rows(Filter())] == sorted(scores, key=lambda study: -scores[study])
+    assert len(orthanc.get("/studies")) == 20 and len(orthanc.get("/instances")) == 80
     for study, score in scores.items():
         (series,) = orthanc.get(f"/dicom-web/studies/{study}/series?Modality=SR")
         where = f"/dicom-web/studies/{study}/series/{series['0020000E']['Value'][0]}/instances"
@@ -100,7 +98,28 @@ def test_twenty_studies_are_found_with_their_results(tmp_path, orthanc):
         assert group.get_measurements()[0].value == pytest.approx(score, rel=1e-6)
 
 
+def test_an_archive_on_the_web_is_watched(tmp_path, orthanc):
+    """Its films are fetched once, also after a restart; its own results are left alone; results are stored there."""
+    films = [film(tmp_path / "films", number, StudyDate="20200101") for number in range(3)]
+    for path in [*films, film(tmp_path / "films", 9, Modality="MG")]:
+        orthanc.get("/instances", path.read_bytes())
+    client = client_of(f"http://{HERE}:{orthanc.http}/dicom-web")
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    keeper = Keeper(ledger, tmp_path / "instances", 0)
+    node = Node(MODEL, ledger, tmp_path, Stow(client, "ARCHIVE"))
+    assert Watch(client, keeper, ("DX",), days=7, every=1.0).look() == 0  # Six years old.
+    running = Running(node, Watch(client, keeper, ("DX",), days=0, every=0.2))
+    wait(lambda: ledger.counts() == {State.SENT: 3}, seconds=60)
+    running.end()
+    assert len(orthanc.get("/instances")) == 4 + 3 * 4
+    assert Watch(client, keeper, ("DX",), days=0, every=1.0).look() == 0
+    for path, row in zip(films, ledger.rows(), strict=True):
+        assert Path(row.path).is_file() and row.sender == "dicomweb"
+        kept, sent = pydicom.dcmread(row.path), pydicom.dcmread(path)
+        assert (
+            kept.pixel_array == sent.pixel_array
+        ).all() and kept.file_meta.TransferSyntaxUID == sent.file_meta.TransferSyntaxUID
+
+
 def _looked_up(orthanc, instance):
-    request = urllib.request.Request(f"http://{HERE}:{orthanc.http}/tools/lookup", data=instance.encode())
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return [one["ID"] for one in json.loads(answer.read()) if one["Type"] == "Instance"]
+    return [one["ID"] for one in orthanc.get("/tools/lookup", instance.encode()) if one["Type"] == "Instance"]
