@@ -5,10 +5,15 @@ EXTRA ?= cpu
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo check test style format clean
+.PHONY: demo reading-room check test style format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fanogan run --flagfile=digits --run_dir=runs/digits
+
+# An archive, a node, the readers' page and OHIF on this machine alone; for films of your own: make reading-room ROOM="--films=DIR --model=DIR"
+reading-room: $(VENV)/.installed_for_reading build/ohif/package/dist
+	command -v Orthanc >/dev/null || (apt-get update && apt-get install -y --no-install-recommends orthanc orthanc-dicomweb)
+	$(BIN)/python scripts/reading_room.py --ohif=build/ohif/package/dist $(ROOM)
 
 # What can be known within minutes, before every commit.
 check: style
@@ -33,6 +38,15 @@ $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable ".[$(EXTRA)]"
 	touch $@
+
+$(VENV)/.installed_for_reading: $(VENV)/.installed
+	$(PIP) --editable ".[$(EXTRA),reading]"
+	touch $@
+
+# As npm has it, built already.
+build/ohif/package/dist:
+	command -v npm >/dev/null || (apt-get update && apt-get install -y --no-install-recommends npm)
+	mkdir -p build/ohif && cd build/ohif && npm pack --silent @ohif/app@3.13.2 && tar -xzf ohif-app-3.13.2.tgz
 
 # tensorflow-serving-api: TensorFlow Serving's messages. Its dependencies would bring a second TensorFlow.
 $(VENV)/.installed_for_tests: $(VENV)/.installed

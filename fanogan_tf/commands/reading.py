@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import warnings
 from pathlib import Path
 
 from absl import flags
@@ -38,6 +39,8 @@ def node(options: Options, given: frozenset[str]) -> None:
         from fanogan_tf.reading.model import Model
         from fanogan_tf.reading.node import Node, Source
         from fanogan_tf.reading.outbox import CStore, Stow
+    # What libraries warn of may name the patient: it goes into no log.
+    warnings.simplefilter("ignore")
     peers = [Peer.of(text, "peers") for text in values.peers]
     destination = Peer.of(values.destination, "destination", listens=True) if values.destination else None
     client = watch.client_of(values.dicomweb) if values.dicomweb else None

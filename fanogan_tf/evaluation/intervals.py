@@ -39,6 +39,12 @@ class Comparison:
     p: float | None
 
 
+def share(part: int, whole: int) -> dict[str, float]:
+    """A share of something with its exact 95 % interval (Clopper and Pearson 1934): value, low, high, part and whole."""
+    found = stats.binomtest(part, whole).proportion_ci(LEVEL, method="exact")
+    return {"value": part / whole, "low": float(found.low), "high": float(found.high), "part": part, "whole": whole}
+
+
 def auroc(normal: np.ndarray, anomalous: np.ndarray) -> tuple[float, Interval]:
     """The AUROC and its interval by DeLong's variance on the logit scale, which stays inside (0, 1).
 

@@ -13,7 +13,7 @@ from scipy import stats
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import metrics
-from fanogan_tf.evaluation.intervals import LEVEL
+from fanogan_tf.evaluation.intervals import LEVEL, share
 
 MOST_MISSED = 24  # Of the missed images, how many are shown.
 
@@ -46,12 +46,6 @@ def filter_for(diseased: np.ndarray, sensitivity: float, level: float = LEVEL) -
     return float(scores[missed]), missed
 
 
-def share(part: int, whole: int) -> dict[str, float]:
-    """A share of something with its exact 95 % interval (Clopper and Pearson 1934): value, low, high, part and whole."""
-    found = stats.binomtest(part, whole).proportion_ci(LEVEL, method="exact")
-    return {"value": part / whole, "low": float(found.low), "high": float(found.high), "part": part, "whole": whole}
-
-
 def predictive_value(sensitivity: float, specificity: float, prevalence: float) -> float:
     """How many of the images called certainly normal are so, where that share of all is diseased."""
     right, wrong = (1.0 - prevalence) * specificity, prevalence * (1.0 - sensitivity)
@@ -62,7 +56,7 @@ def figures(table: ScoreTable, prevalence: float) -> dict[str, Any] | None:
     """What the filter did to the test images; None where there was no filter, or an image's label is missing.
 
     Returns:
-      prevalence; taken_off, of all test images, sensitivity and specificity: see `share`; taken_off_at_prevalence and
+      prevalence; taken_off, of all test images, sensitivity and specificity: see `intervals.share`; taken_off_at_prevalence and
       negative_predictive_value: value, low and high, both ends made of the two others' ends; missed: names, the lowest score
       first; curve: sensitivity and specificity (the share of normal images taken off) of every filter, from the strictest on.
     """

@@ -6,7 +6,7 @@ import datetime
 import io
 from collections.abc import Iterable
 
-from fanogan_tf.evaluation.screening import share
+from fanogan_tf.evaluation.intervals import share
 from fanogan_tf.reading.ledger import Call
 from fanogan_tf.reading.worklist import Row, Says
 
@@ -19,7 +19,7 @@ class Agreement:
 
     Attributes:
       counts: studies by (the reader's call, whether the model says anomalous).
-      agreed: see `screening.share`; of the studies called normal or abnormal. None where there are none.
+      agreed: see `intervals.share`; of the studies called normal or abnormal. None where there are none.
       kappa: 1 is full agreement, 0 what chance gives; None where it is not defined.
     """
 

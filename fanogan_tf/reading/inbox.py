@@ -76,6 +76,7 @@ class Inbox:
             # Any transfer syntax is taken as it is; what cannot be decoded is said when it is scored.
             entity.add_supported_context(str(context.abstract_syntax), ALL_TRANSFER_SYNTAXES)
         handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, self._connected),
             (evt.EVT_REQUESTED, self._asked),
             (evt.EVT_C_ECHO, lambda event: _SUCCESS),
             (evt.EVT_C_STORE, self._store),
@@ -85,6 +86,13 @@ class Inbox:
         except OSError as error:
             where = f"--host={self.host} --port={self.port}"
             raise UserError(f"{where}: cannot listen there ({error.strerror}); take another port") from error
+
+    def _connected(self, event: Any) -> None:
+        """Hangs up on addresses that are not listed before they have said anything: nothing limits what they could send."""
+        address = event.address[0]
+        if address not in {peer.address for peer in self.peers}:
+            logging.warning("hung up on %s, which is not listed", address)
+            event.assoc.dul.socket.close()
 
     def _asked(self, event: Any) -> None:
         """Rejects whoever is not listed, or does not mean this node."""

@@ -1,6 +1,5 @@
 """A node among a hospital's: it scores the images that arrive and sends what it found to the archive."""
 
-import hashlib
 import shutil
 import threading
 from collections.abc import Callable
@@ -112,7 +111,7 @@ class Node:
 
     def results(self, row: Instance) -> Path:
         """The folder of an instance's results."""
-        return results_of(self.folder, row)
+        return views.results_of(self.folder, row)
 
     def send(self, row: Instance) -> None:
         """Sends the results of one instance; where that fails, they wait for the next try.
@@ -133,11 +132,6 @@ class Node:
             self.ledger.later(row, str(error))
         else:
             self.ledger.sent(row)
-
-
-def results_of(folder: Path, row: Instance) -> Path:
-    """The folder of an instance's results below that of its node; a name that no sender can choose."""
-    return Path(folder) / "results" / hashlib.sha256(row.sop_instance.encode()).hexdigest()
 
 
 def _told(counts: dict[str, int]) -> str:

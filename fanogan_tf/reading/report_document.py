@@ -46,7 +46,9 @@ def report(source: Any, finding: Finding, algorithm: Algorithm) -> Any:
         hd.sr.ObservationContext(observer_device_context=observer),
         Code("363679005", "SCT", "Imaging procedure"),
         [group],
-        title=codes.DCM.ImagingMeasurementReport,
+        # The titles that TID 1500 lists are extensible. Viewers take the one of imaging measurements for a list of places on the
+        # image, and show nothing of a report that has none: OHIF does.
+        title=own("report", "Anomaly report"),
     )
     # A machine's word is neither complete in the sense of the standard nor verified: a reader does that.
     return hd.sr.EnhancedSR([source], content[0], **place(source, algorithm, KIND, 1), is_complete=True)

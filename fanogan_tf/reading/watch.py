@@ -123,7 +123,7 @@ class Watch:
 
 
 def _all(search: Callable[..., list[dict]], key: str, *place: str, **how: Any) -> list[dict]:
-    """All that a search finds, page by page; `key` tells one from another, as some archives answer any offset with the first page."""
+    """All that a search finds, page by page. `key` tells them apart: some archives answer any offset with the first page."""
     found: dict[str, dict] = {}
     while True:
         page = search(*place, limit=_PAGE, offset=len(found), **how)

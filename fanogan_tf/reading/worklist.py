@@ -12,6 +12,7 @@ from fanogan_tf.reading.ledger import Call, Instance, Ledger, State, Study
 
 # A study's state is that of the instance which a reader should know of first.
 _ORDER = (State.FAILED, State.RECEIVED, State.SCORED, State.SENT, State.LEFT)
+_AT_ONCE = 500
 SORTED_BY = ("probability", "received", "date")
 MOST_OF_A_NOTE = 2000
 
@@ -80,6 +81,16 @@ class WorkList:
         with self._sessions() as session:
             return session.scalar(select(func.count()).select_from(_studies(chosen).subquery())) or 0
 
+    def called(self) -> dict[str, Row]:
+        """The studies that readers have called, by their UIDs."""
+        found: dict[str, Row] = {}
+        query = _studies(Filter()).where(Instance.study.in_(select(Call.study)))
+        with self._sessions() as session:
+            # Databases take only so many values in one question.
+            while part := _rows(session, query.offset(len(found)).limit(_AT_ONCE)):
+                found |= {row.study: row for row in part}
+        return found
+
     def row(self, study: str) -> Row | None:
         """One study; None where it is not known."""
         with self._sessions() as session:
@@ -131,27 +142,32 @@ def _studies(chosen: Filter) -> Select[Any]:
     date, received = func.coalesce(func.max(Study.date), ""), func.min(Instance.received)
     score, probability = func.max(Instance.score), func.max(Instance.probability)
     anomalous, sure = func.max(cast(Instance.anomalous, Integer)), func.sum(cast(Instance.certainly_normal, Integer))
-    columns: list[Any] = [date, received, func.count(), state, score, probability, anomalous, sure, func.min(Instance.id)]
-    found: Select[Any] = select(Instance.study, *columns).outerjoin(Study, Study.study == Instance.study).group_by(Instance.study)
+    found: Select[Any] = (
+        select(Instance.study)
+        .add_columns(date, received, func.count(), state, score, probability, anomalous, sure, func.min(Instance.id))
+        .outerjoin(Study, Study.study == Instance.study)
+        .group_by(Instance.study)
+    )
     if chosen.state:
         found = found.having(state == _ORDER.index(State(chosen.state)))
     if chosen.since is not None:
         found = found.having(received >= chosen.since)
     if chosen.until is not None:
         found = found.having(received < chosen.until)
-    order = {
-        "probability": [probability.desc().nulls_last(), score.desc().nulls_last(), received.desc()],
-        "received": [received.desc()],
-        "date": [date.desc(), received.desc()],
-    }[chosen.sort]
-    return found.order_by(*order, Instance.study)
+    newest = received.desc()
+    order: dict[str, tuple[Any, ...]] = {
+        "probability": (probability.desc().nulls_last(), score.desc().nulls_last(), newest),
+        "received": (newest,),
+        "date": (date.desc(), newest),
+    }
+    return found.order_by(*order[chosen.sort], Instance.study)
 
 
 def _rows(session: Session, query: Select[Any]) -> list[Row]:
     """Its studies, with the paths of their first instances and their newest calls."""
     found: list[Any] = list(session.execute(query))
     firsts = session.execute(select(Instance.id, Instance.path).where(Instance.id.in_([one[-1] for one in found])))
-    paths: dict[int, str] = {number: path for number, path in firsts}
+    paths = {one.id: one.path for one in firsts}
     newest = select(func.max(Call.id)).where(Call.study.in_([one[0] for one in found])).group_by(Call.study)
     calls = {call.study: call for call in session.scalars(select(Call).where(Call.id.in_(newest)))}
     return [

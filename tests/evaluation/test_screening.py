@@ -5,7 +5,7 @@ from scipy import stats
 from fanogan_tf.detection.calibration import calibrate
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import screening
+from fanogan_tf.evaluation import intervals, screening
 
 
 def table(normal, diseased, cut):
@@ -49,9 +49,9 @@ def test_the_wanted_sensitivity_is_kept_19_times_of_20():
 
 
 def test_a_share_with_its_exact_interval():
-    found = screening.share(0, 10)
+    found = intervals.share(0, 10)
     assert (found["value"], found["low"]) == (0.0, 0.0) and found["high"] == pytest.approx(1 - 0.025**0.1)
-    assert screening.share(10, 10)["low"] == pytest.approx(0.025**0.1)
+    assert intervals.share(10, 10)["low"] == pytest.approx(0.025**0.1)
 
 
 def test_figures_by_hand():

@@ -165,6 +165,30 @@ def _of(folder, peers):
     return node, inbox
 
 
+def test_what_is_no_dicom_stops_nobody(tmp_path, node):
+    """Another protocol, a PDU that claims 4 GiB, one that breaks off, and UIDs that are paths."""
+    claims = b"\x01\x00\xff\xff\xff\xff" + bytes(100_000)
+    kept = []
+    for said in (b"GET / HTTP/1.1\r\n\r\n", claims, b"\x04\x00\x00\x00\x00\x10half", bytes(64)):
+        kept.append(socket.create_connection((HERE, node.port)))
+        kept[-1].sendall(said)
+    path = film(tmp_path / "films", 1, StudyInstanceUID="../../../../tmp/evil")
+    assert send(node.port, [path, film(tmp_path / "films", 2)]) == [0x0000] * 2
+    wait(lambda: node.ledger.counts() == {State.FAILED: 1, State.SENT: 1})
+    assert node.ledger.rows()[0].reason == "it has no valid StudyInstanceUID"
+    for one in kept:
+        one.close()
+
+
+def test_an_address_that_is_not_listed_is_hung_up_on(tmp_path):
+    elsewhere = Running(*_of(tmp_path / "other", [Peer("SENDER", "192.0.2.7")]))
+    try:
+        with socket.create_connection((HERE, elsewhere.port), timeout=10) as link:
+            assert link.recv(1) == b""
+    finally:
+        elsewhere.end()
+
+
 def test_the_same_again_is_one_and_other_content_is_refused(tmp_path, node):
     path, other = film(tmp_path / "films", 1), film(tmp_path / "films", 1, seed=9)
     assert send(node.port, [path, path]) == [0x0000, 0x0000]

@@ -2,14 +2,17 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
 import highdicom
 import pydicom
 import pytest
+import requests
 
 from fanogan_tf.reading.inbox import Peer
 from fanogan_tf.reading.keeping import Keeper
@@ -123,3 +126,34 @@ def test_an_archive_on_the_web_is_watched(tmp_path, orthanc):
 
 def _looked_up(orthanc, instance):
     return [one["ID"] for one in orthanc.get("/tools/lookup", instance.encode()) if one["Type"] == "Instance"]
+
+
+def test_the_reading_room(tmp_path):
+    """The whole loop by its own script: films sent to the archive are in the work list in order, their results in the archive."""
+    room = Path(__file__).parents[2] / "scripts" / "reading_room.py"
+    process = subprocess.Popen(
+        [sys.executable, str(room), f"--work={tmp_path}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("reading at"):
+                break
+        said = "".join(said)
+        address, password = re.search(r"reading at (\S+)/", said)[1], re.search(r"password (\S+);", said)[1]
+        ledger = Ledger(f"sqlite:///{tmp_path / 'node' / 'ledger.sqlite'}")
+        wait(lambda: ledger.counts() == {State.SENT: 20}, seconds=90)
+        with requests.Session() as reader:
+            token = re.search(r'name="token" value="([^"]+)"', reader.get(f"{address}/login").text)[1]
+            page = reader.post(f"{address}/login", data={"name": "reader", "password": password, "token": token}).text
+        order = re.findall(r'href="/study\?uid=([0-9.]+)', page)
+        rows = WorkList(ledger).rows(Filter())
+        assert order == [row.study for row in rows] and len(order) == 20
+        # Every fifth film has an opacity.
+        assert [row.anomalous for row in rows] == [True] * 4 + [False] * 16
+        archive = re.search(r"archive: (\S+)/app", said)[1]
+        assert len(requests.get(f"{archive}/instances").json()) == 20 * 5
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0

@@ -30,7 +30,6 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.reading import agreement, views
 from fanogan_tf.reading.finding import NOTICE
 from fanogan_tf.reading.ledger import Instance, Ledger, State
-from fanogan_tf.reading.node import results_of
 from fanogan_tf.reading.page.users import Users
 from fanogan_tf.reading.worklist import MOST_OF_A_NOTE, SORTED_BY, Filter, Row, Says, WorkList
 
@@ -194,21 +193,19 @@ class _Pages:
     @_for_readers
     def view(self, request: Request) -> Response:
         name = request.path_params["name"]
-        path = results_of(self.folder, self._instance(request)) / f"{name}.png"
+        path = views.results_of(self.folder, self._instance(request)) / f"{name}.png"
         if name not in views.NAMES or not path.is_file():
             raise HTTPException(404, "no such picture")
         return FileResponse(path)
 
     @_for_readers
     def agreement(self, request: Request) -> Response:
-        rows = {row.study: row for row in self.work.rows(Filter())}
-        found = agreement.by_reader(self.work.calls(), rows)
+        found = agreement.by_reader(self.work.calls(), self.work.called())
         return self._page(request, "agreement.html", found=found, says=list(Says))
 
     @_for_readers
     def calls(self, request: Request) -> Response:
-        rows = {row.study: row for row in self.work.rows(Filter())}
-        content = agreement.as_csv(self.work.calls(), rows)
+        content = agreement.as_csv(self.work.calls(), self.work.called())
         return PlainTextResponse(
             content, media_type="text/csv", headers={"Content-Disposition": "attachment; filename=calls.csv"}
         )
@@ -258,7 +255,7 @@ class _Pages:
         return found
 
     def _views(self, instance: Instance) -> list[str]:
-        folder = results_of(self.folder, instance)
+        folder = views.results_of(self.folder, instance)
         return [name for name in views.NAMES if (folder / f"{name}.png").is_file()]
 
     def _shown(self, row: Row, asked: dict[str, str]) -> dict[str, Any]:
