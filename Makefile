@@ -50,6 +50,6 @@ build/ohif/package/dist:
 
 # tensorflow-serving-api: TensorFlow Serving's messages. Its dependencies would bring a second TensorFlow.
 $(VENV)/.installed_for_tests: $(VENV)/.installed
-	$(PIP) --editable ".[$(EXTRA),dicom,oct,serving,archive,reading,test]"
+	$(PIP) --editable ".[$(EXTRA),dicom,oct,serving,archive,formats,reading,test]"
 	$(PIP) --no-deps "tensorflow-serving-api>=2.21,<2.22"
 	touch $@

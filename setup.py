@@ -54,6 +54,13 @@ setup(
         # KServe, Beam and TensorFlow agree on protobuf 6; newer ones are not tested together.
         "serving": ["kserve>=0.21,<0.22", "protobuf>=6.33,<6.34"],
         "archive": ["apache-beam>=2.77,<2.78", "protobuf>=6.33,<6.34", "pyarrow>=25,<26"],
+        "formats": [
+            "tf2onnx>=1.17,<1.18",
+            "onnx>=1.20,<2",
+            "onnxruntime>=1.24,<2",
+            "openvino>=2026.1,<2027",
+            "ai-edge-litert>=2.1,<3",
+        ],
         "test": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",

@@ -23,6 +23,7 @@ COMMANDS = {
     "train": training.TRAIN,
     "score": scoring.SCORE,
     "evaluate": scoring.EVALUATE,
+    "doctor": scoring.DOCTOR,
     "screen": scoring.SCREEN,
     "compare": scoring.COMPARE,
     "reproduce": training.REPRODUCE,

@@ -27,7 +27,7 @@ from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.distributed import cluster
 from fanogan_tf.distributed.strategy import check, chief_first, make_strategy, together
 from fanogan_tf.errors import UserError
-from fanogan_tf.evaluation import measured, report, screening
+from fanogan_tf.evaluation import diagnosis, measured, report, screening
 from fanogan_tf.evaluation import visual_turing as turing
 from fanogan_tf.evaluation.measured import Counting
 from fanogan_tf.methods import METHODS
@@ -36,7 +36,7 @@ from fanogan_tf.options import Options
 from fanogan_tf.reading.results import Results
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving import export as serving_export
-from fanogan_tf.serving import model_card, saved_model
+from fanogan_tf.serving import exported, model_card, saved_model
 from fanogan_tf.serving.saved_model import ServedDetector
 from fanogan_tf.training.calls import compiles
 
@@ -112,7 +112,7 @@ def load(path: str | os.PathLike, precision: str = "") -> Detector | ServedDetec
         raise UserError(f"{path}: this run is not trained to its end; run fanogan train --run_dir={path} first")
     if not Path(path).is_dir():
         raise UserError(f"{path}: no such folder; give a trained run, or a model that fanogan export wrote")
-    return saved_model.load(Path(path))
+    return exported.load(Path(path))
 
 
 def score(run: RunDirectory, options: Options, images: list[Path], output: Path, maps: str = "", dicom: str = "") -> int:
@@ -162,7 +162,7 @@ def score_exported(
     Raises:
       UserError: it is no model of ours; or it was exported with another value of a given option.
     """
-    served = saved_model.load(folder)
+    served = exported.load(folder)
     options = model_card.options(served.card, served.path, options, given)
     _check_maps(served, options, maps)
     results = Results.of_card(Path(dicom), served.card, served.path, options) if dicom else None
@@ -185,12 +185,12 @@ def _score_named(
 ) -> int:
     """Scores what the user names; `cache` is for prepared volumes, unless the options have another place."""
     source, groups = _opened(detector, options, images, cache)
-    count = _score(detector, options, source, groups, output, maps, on_each=results.save if results else None)
+    above = DATASETS[options.dataset].groups if groups else None
+    count = _score(detector, options, source, groups, output, maps, on_each=results.save if results and not above else None)
+    if above and (maps or results):
+        above.measure(detector, groups, options, output, maps, results.save_volume if results else None)
     if results:
         results.tell()
-    above = DATASETS[options.dataset].groups
-    if above and groups and maps:
-        above.measure(detector, groups, options, output, maps)
     _tell_left_out(source)
     return count
 
@@ -286,6 +286,7 @@ def evaluate(run: RunDirectory, options: Options, subgroups: Sequence[str] = (),
         columns=columns,
         seed=options.seed,
         prevalence=prevalence,
+        verdicts=diagnosis.load(run.doctor),
     )
     auroc = "not defined, as the test images are not of both kinds" if values["auroc"] is None else f"{values['auroc']:.4f}"
     return f"AUROC {auroc}; report: {run.report / 'index.html'}"
@@ -331,10 +332,10 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
 
 
-def export(run: RunDirectory, options: Options, folder: Path, version: int) -> Path:
-    """Writes the run's detector as `folder/<version>`, a SavedModel; version 0 is the next one. Returns that folder."""
+def export(run: RunDirectory, options: Options, output: Path, version: int, **how: str) -> Path:
+    """Writes the run's detector, and returns where; see `exported.write`, which takes `how`."""
     detector = methods.load_detector(run.detector, options.mixed_precision)
-    return serving_export.export(detector, folder, version, model_card.describe(run, options, detector))
+    return exported.write(detector, output, model_card.describe(run, options, detector), version, **how)
 
 
 def verify_export(run: RunDirectory, options: Options, folder: Path) -> str:
@@ -343,7 +344,7 @@ def verify_export(run: RunDirectory, options: Options, folder: Path) -> str:
     Raises:
       UserError: the scores differ by more than `verification.TOLERANCE`.
     """
-    served = saved_model.load(folder)
+    served = exported.load(folder)
     detector = methods.load_detector(run.detector, options.mixed_precision)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
@@ -373,8 +374,7 @@ def _threshold(run: RunDirectory, options: Options) -> dict[str, str]:
 
 
 def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:
-    times = METHODS[options.method].training_seconds(run)
-    return {f"training, {phase} phase": f"{seconds:.0f} s" for phase, seconds in times.items()}
+    return {f"training, {phase} phase": f"{s:.0f} s" for phase, s in METHODS[options.method].training_seconds(run).items()}
 
 
 def _note(options: Options) -> str:

@@ -21,6 +21,7 @@ class Stream(enum.IntEnum):
       NO_MODEL: training images that scores without a model compare with.
       DESCRIBED_IMAGES: training images whose features are described after the training.
       TEST_ABNORMAL: abnormal films that are tested on, by `split_seed`.
+      DOCTOR: images that the doctor looks at.
     """
 
     SHEET_IMAGES = 0
@@ -35,6 +36,7 @@ class Stream(enum.IntEnum):
     NO_MODEL = 8
     DESCRIBED_IMAGES = 9
     TEST_ABNORMAL = 10
+    DOCTOR = 11
 
 
 class PassStream(enum.IntEnum):

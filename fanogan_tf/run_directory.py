@@ -38,6 +38,7 @@ class RunDirectory:
         self.flags = self.path / "flags.txt"
         self.data = self.path / "data.json"
         self.leaks = self.path / "leaks.json"
+        self.doctor = self.path / "doctor.json"
         self.cache = cache or self.path / "cache"
         self.gan = self.phase("gan")
         self.encoder = self.phase("encoder")

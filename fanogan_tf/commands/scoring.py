@@ -89,6 +89,26 @@ def _evaluate_flags() -> None:
     )
 
 
+def doctor(options: Options, given: frozenset[str]) -> None:
+    """Says what is wrong with a training, with the evidence and what to change.
+
+    fanogan doctor --run_dir=runs/digits
+
+    A few hundred images of each split are looked at. What is found goes into doctor.json of the run, and with the next fanogan
+    evaluate into its report. Whether test images are told apart by brightness alone, it says once they have been scored.
+    """
+    run = RunDirectory(flags.FLAGS.run_dir)
+    options = run.options(options, given)
+    with starting():
+        from fanogan_tf import doctor as examination
+    for verdict in examination.examine(run, options):
+        print(verdict)
+
+
+def _doctor_flags() -> None:
+    flags.DEFINE_string("run_dir", "", "The trained run.")
+
+
 def screen(options: Options, given: frozenset[str]) -> None:
     """Sets a filter of certainly normal images that keeps a wanted sensitivity.
 
@@ -192,6 +212,7 @@ def _score_archive_flags() -> None:
 
 SCORE = Command(score, _score_flags, scopes=("scoring", "running"), rest="images")
 EVALUATE = Command(evaluate, _evaluate_flags, scopes=())
+DOCTOR = Command(doctor, _doctor_flags, scopes=())
 SCREEN = Command(screen, _screen_flags, scopes=("scoring", "running"), rest="diseased")
 COMPARE = Command(compare, _compare_flags, scopes=())
 VISUAL_TURING = Command(visual_turing, _visual_turing_flags, scopes=())

@@ -11,24 +11,36 @@ from fanogan_tf.run_directory import RunDirectory
 
 
 def export(options: Options, given: frozenset[str]) -> None:
-    """Exports a trained run for TensorFlow Serving.
+    """Exports a trained run for TensorFlow Serving, or as a file for another runtime.
 
     fanogan export --run_dir=runs/digits --output=models/digits [--version=N]
+    fanogan export --run_dir=runs/digits --output=models/digits.onnx --format=onnx [--weights=int8]
     """
     values = flags.FLAGS
     run = RunDirectory(values.run_dir)
     if not values.output:
         raise UserError("--output: say in which folder the model's versions are kept, as in --output=models/first")
+    if values.format == "saved_model" and values.weights != "float32":
+        raise UserError(f"--weights={values.weights}: a SavedModel has float32; take another --format")
     options = run.options(options, given)
     with starting():
         from fanogan_tf import pipeline
-    path = pipeline.export(run, options, Path(values.output), values.version)
+    path = pipeline.export(run, options, Path(values.output), values.version, kind=values.format, weights=values.weights)
     print(f"exported: {path}; next: fanogan verify_export --model={path} --run_dir={run.path}")
 
 
 def _export_flags() -> None:
     flags.DEFINE_string("run_dir", "", "The trained run.")
     flags.DEFINE_string("output", "", "The model's folder; each version is a folder with a number in it.")
+    flags.DEFINE_enum(
+        "format", "saved_model", ["saved_model", "onnx", "openvino", "litert"], "A SavedModel, or a file: .onnx, .xml or .tflite."
+    )
+    flags.DEFINE_enum(
+        "weights",
+        "float32",
+        ["float32", "float16", "int8"],
+        "Of a file: smaller ones cost some accuracy, which verify_export tells.",
+    )
     flags.DEFINE_integer("version", 0, "Number of this version, which must be free; 0: the one after the highest.", lower_bound=0)
 
 
@@ -48,7 +60,9 @@ def verify_export(options: Options, given: frozenset[str]) -> None:
 
 
 def _verify_export_flags() -> None:
-    flags.DEFINE_string("model", "", "The exported model: one version's folder, or the folder of all, whose newest is taken.")
+    flags.DEFINE_string(
+        "model", "", "The exported model: a version's folder, the folder of all (the newest is taken), or a file."
+    )
     flags.DEFINE_string("run_dir", "", "The run that it was exported from.")
 
 
@@ -66,7 +80,9 @@ def serve(options: Options, given: frozenset[str]) -> None:
 
 
 def _serve_flags() -> None:
-    flags.DEFINE_string("model", "", "The exported model: one version's folder, or the folder of all, whose newest is served.")
+    flags.DEFINE_string(
+        "model", "", "The exported model: a version's folder, the folder of all (the newest is served), or a file."
+    )
     flags.DEFINE_string("name", "", "The model's name in the address. Without it, the folder's.")
     flags.DEFINE_string("host", "127.0.0.1", "Address to listen on. There is no password: leave it unless the network is yours.")
     flags.DEFINE_integer("port", 8501, "Port to listen on; 0: any that is free.", lower_bound=0, upper_bound=65535)

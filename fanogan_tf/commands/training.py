@@ -27,6 +27,7 @@ def run(options: Options, given: frozenset[str]) -> None:
         if not cluster.is_chief():
             return
         pipeline.score(run, options, images=[], output=run.scores)
+        _examine(run, options)
         print(pipeline.evaluate(run, options))
 
 
@@ -51,6 +52,8 @@ def train(options: Options, given: frozenset[str]) -> None:
         _note_what_means_nothing(options, given)
         pipeline.train(run, options, phase, overwrite)
     if cluster.is_chief():
+        if run.detector.is_dir():
+            _examine(run, options)
         following = "score" if run.detector.is_dir() else f"train --phase={phases[phases.index(phase) + 1]}"
         print(f"trained: {run.path}; next: fanogan {following} --run_dir={run.path}")
 
@@ -58,6 +61,17 @@ def train(options: Options, given: frozenset[str]) -> None:
 def _train_flags() -> None:
     _run_flags()
     flags.DEFINE_string("phase", "all", "Which of the method's phases to train, such as gan or encoder; all: every one.")
+
+
+def _examine(run: RunDirectory, options: Options) -> None:
+    """Says what the doctor finds wrong with a run that has just been trained."""
+    from fanogan_tf import doctor
+    from fanogan_tf.evaluation import diagnosis
+
+    verdicts = doctor.examine(run, options)
+    for verdict in diagnosis.problems(verdicts):
+        print(f"doctor: {verdict}", file=sys.stderr)
+    print(f"doctor: {len(verdicts)} checks, {len(diagnosis.problems(verdicts))} problems; fanogan doctor --run_dir={run.path}")
 
 
 def _note_what_means_nothing(options: Options, given: frozenset[str]) -> None:

@@ -1,5 +1,6 @@
 """Image files, found and read as grey values."""
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,21 @@ def read_image(path: Path) -> np.ndarray:
         raise _unreadable(path, "it is no PNG, JPEG, TIFF or BMP") from error
     except Exception as error:  # On damaged files Pillow raises nearly anything, from SyntaxError to struct.error.
         raise _unreadable(path, getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
+
+
+def decode_image(content: bytes) -> np.ndarray:
+    """A PNG or JPEG file's content as `read_image` has it: (H, W) uint16.
+
+    Raises:
+      ValueError: it is neither, or damaged.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+            return _grey(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise ValueError("image_bytes: neither PNG nor JPEG") from error
+    except Exception as error:  # See `read_image`.
+        raise ValueError(f"image_bytes: damaged ({' '.join(str(error).split())[:200]})") from error
 
 
 def _unreadable(path: Path, reason: str) -> UserError:

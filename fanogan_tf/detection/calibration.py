@@ -122,16 +122,19 @@ def marking(normal_peaks: np.ndarray, false_positive_rate: float) -> float:
 
 
 def probability(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
-    """`Calibration.probability` of (B,) float32 scores: (B,) float32. Computed in float64, as there."""
-    score = tf.cast(score, tf.float64)
-    knots, levels = tf.constant(calibration.knots, tf.float64), tf.constant(calibration.levels, tf.float64)
-    right = tf.clip_by_value(tf.searchsorted(knots, score, side="right"), 1, len(calibration.knots) - 1)
-    left_knot, left_level = tf.gather(knots, right - 1), tf.gather(levels, right - 1)
-    slope = (tf.gather(levels, right) - left_level) / (tf.gather(knots, right) - left_knot)
-    inside = slope * (score - left_knot) + left_level
-    above = 1.0 - (1.0 - levels[-1]) * tf.exp(-tf.nn.relu(score - knots[-1]) / calibration.tail)
-    below = levels[0] * tf.exp(-tf.nn.relu(knots[0] - score) / calibration.tail)
-    return tf.cast(tf.where(score > knots[-1], above, tf.where(score < knots[0], below, inside)), tf.float32)
+    """`Calibration.probability` of (B,) float32 scores: (B,) float32. Of operations that every runtime has."""
+    knots, levels, slopes = (tf.constant(values, tf.float32) for values in _polygon(calibration))
+    count = tf.reduce_sum(tf.cast(score[:, tf.newaxis] >= knots, tf.int32), axis=1)
+    left = tf.clip_by_value(count, 1, len(calibration.knots) - 1) - 1
+    inside = tf.gather(levels, left) + tf.gather(slopes, left) * (score - tf.gather(knots, left))
+    above = 1.0 - float(1.0 - calibration.levels[-1]) * tf.exp(-tf.nn.relu(score - knots[-1]) / calibration.tail)
+    below = float(calibration.levels[0]) * tf.exp(-tf.nn.relu(knots[0] - score) / calibration.tail)
+    return tf.where(score > knots[-1], above, tf.where(score < knots[0], below, inside))
+
+
+def _polygon(calibration: Calibration) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Knots and levels, and the slope right of each knot but the last: differences of them in float32 would be too coarse."""
+    return calibration.knots, calibration.levels, np.diff(calibration.levels) / np.diff(calibration.knots)
 
 
 def anomalous(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:

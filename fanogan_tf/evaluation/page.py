@@ -28,6 +28,7 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
     parts = [
         f"<h1>Anomaly detection report</h1>\n<p class='note'>{escape(note)}</p>" if note else "<h1>Anomaly detection report</h1>",
         _headline(values),
+        page_evidence.doctor(values),
         page_evidence.leaks(leaks),
         page_evidence.figures(values),
         page_evidence.no_model(values),

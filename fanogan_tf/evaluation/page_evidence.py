@@ -4,6 +4,7 @@ from html import escape
 
 from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.evaluation import html
+from fanogan_tf.evaluation.diagnosis import State
 
 _NAMES = {
     "auroc": "AUROC",
@@ -26,6 +27,22 @@ def leaks(found: Leaks | None) -> str:
     more = f"\n<p>The first {_LISTED} are shown; leaks.json in the run has the others.</p>" if len(listed) > _LISTED else ""
     sentences = "; ".join(found.sentences())
     return f"<h2>Leaks</h2>\n<p class='missing'>{escape(sentences[0].upper() + sentences[1:])}.</p>\n{table}{more}"
+
+
+def doctor(values: dict) -> str:
+    """What the doctor says of the run: its problems, with the evidence and what to change; all else folded."""
+    found = values.get("doctor")
+    if not found:
+        return ""
+    bad = [[one["name"], one["evidence"], one["remedy"]] for one in found if one["state"] == State.PROBLEM]
+    rest = [[one["name"], one["state"], one["evidence"]] for one in found if one["state"] != State.PROBLEM]
+    table = html.table(["Check", "Evidence", "What to change"], bad, text_columns=3) if bad else ""
+    said = f"{len(bad)} of {len(found)} checks found a problem." if bad else f"None of {len(found)} checks found a problem."
+    kind = " class='missing'" if bad else ""
+    more = (
+        f"<details><summary>The other {len(rest)} checks</summary>{html.table(['Check', 'State', 'Evidence'], rest, 3)}</details>"
+    )
+    return f"<h2>The doctor</h2>\n<p{kind}>{said}</p>\n{table}\n{more}"
 
 
 def figures(values: dict) -> str:

@@ -1,8 +1,9 @@
 """The report of a run: metrics.json, figures, and a page that shows them."""
 
+import dataclasses
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import metrics, page, reliability, screening
+from fanogan_tf.evaluation.diagnosis import Verdict
 from fanogan_tf.evaluation.figures import curves, distributions, image_rows, latent_walk, style
 from fanogan_tf.evaluation.measured import Measured
 
@@ -29,6 +31,7 @@ def write_report(
     columns: dict[str, np.ndarray] | None = None,
     seed: int = 0,
     prevalence: float = 0.05,
+    verdicts: Sequence[Verdict] = (),
 ) -> dict:
     """Writes metrics.json, the figures and index.html into `folder`, which is replaced as a whole or not at all.
 
@@ -43,6 +46,7 @@ def write_report(
       columns: by which to part the test images, see `reliability.subgroups`.
       seed: of the bootstrap.
       prevalence: the share of diseased images where a filter would be used.
+      verdicts: the doctor's; none where nobody has looked.
 
     Returns:
       what metrics.json holds.
@@ -57,6 +61,8 @@ def write_report(
         values["screening"] = screened
     if leaks is not None:
         values["leaks"] = {"compared": leaks.compared, "exact": leaks.exact, "near": leaks.near}
+    if verdicts:
+        values["doctor"] = [dataclasses.asdict(verdict) for verdict in verdicts]
     with files.whole_folder(Path(folder)) as temporary:
         for name, figure in draw(table, measured, values, note):
             style.save(figure, temporary / f"{name}.png")

@@ -43,7 +43,7 @@ class UpBlock(layers.Layer):
         main = _normalized(self.conv_1, self.norm_2, main, training)
         main = self.conv_2(tf.nn.relu(main))
         # A 1x1 convolution commutes with doubling: on the small image it costs a quarter.
-        return main + upsample(self.shortcut(x))
+        return main + upsample(self.shortcut(x), training)
 
 
 class DownBlock(layers.Layer):

@@ -1,6 +1,6 @@
 """Volumes as groups of patches: their scores, maps and figures."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from fanogan_tf.oct.volume_metrics import volume_metrics
 from fanogan_tf.oct.volume_scores import VolumeScores
 from fanogan_tf.options import Options
 
+# Takes a volume's name, data and maps, and its row of the table.
+OnEach = Callable[[str, np.ndarray, np.ndarray, dict], None]
+
 
 class Volumes:
     """What `Dataset.groups` does for data sets of volumes."""
@@ -30,29 +33,43 @@ class Volumes:
         return count
 
     def measure(
-        self, detector: Any, volumes: Sequence[PreparedVolume], options: Options, output: Path, maps: str = ""
+        self,
+        detector: Any,
+        volumes: Sequence[PreparedVolume],
+        options: Options,
+        output: Path,
+        maps: str = "",
+        on_each: OnEach | None = None,
     ) -> dict | None:
         """The figures of volumes whose patches' scores are in `output`, for metrics.json; None where nothing is restored.
 
         None as well without volumes, where whole B-scans are the images.
 
-        Their maps are made once, one volume after the other. `maps`: the folder to write them into, "" for none.
+        Their maps are made once, one volume after the other. `maps`: the folder to write them into, "" for none. `on_each` is
+        called with each volume's name, its data and maps (B, H, W) in the scanner's geometry, and its row of the table.
         """
         if not detector.RESTORES or not volumes:
             return None
-        made = _area_maps(detector, volumes, options, maps)
-        return volume_metrics(volumes, made, volume_scores.read(output.with_suffix(".volumes.csv")), FLUID)
+        rows = volume_scores.read(output.with_suffix(".volumes.csv"))
+        made = _area_maps(detector, volumes, rows, options, maps, on_each)
+        return volume_metrics(volumes, made, rows, FLUID)
 
     def anywhere(self, volumes: Sequence[PreparedVolume], size: tuple[int, int], options: Options) -> ImageSet:
         """Patches from random places, as generated ones are: on a grid, their place would give the real ones away."""
         return dataset.random_patches(list(volumes), size, options.patches, options.seed)
 
 
-def _area_maps(detector: Any, volumes: Sequence[PreparedVolume], options: Options, folder: str) -> Iterator[np.ndarray]:
-    """The maps of overlapping patches, volume by volume; written into `folder`, if that is not empty, as they are made."""
+def _area_maps(
+    detector: Any, volumes: Sequence[PreparedVolume], rows: list[dict], options: Options, folder: str, on_each: OnEach | None
+) -> Iterator[np.ndarray]:
+    """The maps of overlapping patches, volume by volume; written, and handed on, as they are made."""
     batch_size = scoring.batch_size_for(options.score_batch_size)
-    for volume in tqdm(volumes, desc="mapping", unit="volume"):
+    for volume, row in zip(tqdm(volumes, desc="mapping", unit="volume"), rows, strict=True):
         maps = area_maps(detector, volume, options.oct_stride, batch_size)
-        if folder:
-            save_volume_maps(Path(folder), volume, volume.source.make().data, volume.in_scanner_geometry(maps))
+        if folder or on_each:
+            data, whole = volume.source.make().data, volume.in_scanner_geometry(maps)
+            if folder:
+                save_volume_maps(Path(folder), volume, data, whole)
+            if on_each:
+                on_each(volume.name, data, whole, row)
         yield maps

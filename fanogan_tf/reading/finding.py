@@ -61,6 +61,8 @@ class Finding:
       seen: (h, w) what the networks saw, in [-1, 1].
       residual: (h, w) |x - G(E(x))| in [0, 2] of the whole image; None where the method restores none, or saw a part of it.
       marked_from: residual from which a pixel is marked; None where the detector has no such threshold.
+      further: other figures of a report: code, meaning, number.
+      where: which part of the source is shown, in words; "" for all of it.
     """
 
     score: float
@@ -69,6 +71,8 @@ class Finding:
     seen: np.ndarray
     residual: np.ndarray | None = None
     marked_from: float | None = None
+    further: tuple[tuple[str, str, float], ...] = ()
+    where: str = ""
 
     @classmethod
     def of(cls, said: dict[str, Any], seen: np.ndarray, marked_from: float | None, whole_seen: bool) -> "Finding":

@@ -37,9 +37,9 @@ class Model:
           UserError: there is no model of ours, or one that needs more than the image, or whose model card is gone.
         """
         from fanogan_tf.detection.calibration import Calibration
-        from fanogan_tf.serving import saved_model
+        from fanogan_tf.serving import exported
 
-        served = saved_model.load(path)
+        served = exported.load(path)
         if served.INPUTS != ("image",):
             raise UserError(f"{served.path}: needs {', '.join(served.INPUTS)} of every image, and a node gets images alone")
         card = served.card

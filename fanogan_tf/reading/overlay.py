@@ -33,7 +33,7 @@ def picture(film: np.ndarray | None, finding: Finding) -> np.ndarray:
     draw.text(
         (4, 2), f"{finding.verdict}; score {finding.score:.4g}, above {100 * finding.probability:.1f} % of normals", "white"
     )
-    draw.text((4, 2 + _LINE), NOTICE, "white")
+    draw.text((4, 2 + _LINE), f"{finding.where}; {NOTICE}" if finding.where else NOTICE, "white")
     return np.concatenate([colours, np.asarray(words)])
 
 

@@ -30,6 +30,7 @@ def report(source: Any, finding: Finding, algorithm: Algorithm) -> Any:
             measured("score", "Anomaly score", finding.score),
             measured("probability", "Share of normal images that score lower", finding.probability),
             measured("false_positive_rate", "False positive rate of the threshold", algorithm.false_positive_rate),
+            *(measured(*further) for further in finding.further),
         ],
         qualitative_evaluations=[
             hd.sr.QualitativeEvaluation(own("decision", "Decision"), own(finding.verdict, finding.verdict.capitalize()))

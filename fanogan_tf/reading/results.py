@@ -1,6 +1,11 @@
-"""All results of scored DICOM images as files: DIR/STUDY/NAME.report.dcm, .overlay.dcm, .segmentation.dcm and .map.dcm."""
+"""All results of scored DICOM images as files: DIR/STUDY/NAME.report.dcm, .overlay.dcm, .segmentation.dcm and .map.dcm.
 
+Of OCT volumes NAME.parametric_map.dcm as well.
+"""
+
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +17,7 @@ from fanogan_tf.data.pixels import to_signed
 from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.errors import UserError, need
 from fanogan_tf.options import Options
-from fanogan_tf.reading import overlay, report_document, segmentation
+from fanogan_tf.reading import overlay, report_document, segmentation, volumes
 from fanogan_tf.reading.finding import Algorithm, Finding, whole
 
 # How the source says that its patient cannot be told; its results say so, too.
@@ -33,6 +38,10 @@ def objects(source: Any, film: np.ndarray | None, finding: Finding, algorithm: A
         overlay.KIND: overlay.secondary_capture(source, film, finding, algorithm),
     }
     found |= segmentation.segmentations(source, finding, algorithm)
+    return _deidentified_as(source, found)
+
+
+def _deidentified_as(source: Any, found: dict[str, Any]) -> dict[str, Any]:
     for result in found.values():
         for name in _DEIDENTIFIED:
             if name in source:
@@ -41,15 +50,14 @@ def objects(source: Any, film: np.ndarray | None, finding: Finding, algorithm: A
 
 
 class Results:
-    """Writes the results of every scored batch below `folder`.
+    """Writes the results of every scored batch, or volume, below `folder`.
 
     whole_seen: whether the networks saw whole images, so that their maps have a place on them.
-    marked_from: see `Finding`.
     """
 
-    def __init__(self, folder: Path, algorithm: Algorithm, marked_from: float | None, whole_seen: bool):
+    def __init__(self, folder: Path, algorithm: Algorithm, calibration: Calibration, whole_seen: bool):
         need("highdicom", "reading", "--dicom")
-        self.folder, self.algorithm, self.marked_from, self.whole_seen = Path(folder), algorithm, marked_from, whole_seen
+        self.folder, self.algorithm, self.calibration, self.whole_seen = Path(folder), algorithm, calibration, whole_seen
         self.written = 0
         self.left_out: list[str] = []
 
@@ -58,12 +66,10 @@ class Results:
         """What `--dicom` asks for. weights: sha256 of each file of the detector, by its name.
 
         Raises:
-          UserError: the images are patches of volumes; or highdicom is not installed.
+          UserError: highdicom is not installed.
         """
-        if options.dataset.startswith("oct"):
-            raise UserError(f"--dicom={folder}: is for films, and --dataset={options.dataset} scores volumes; leave it out")
         algorithm = Algorithm.of(options.method, weights, options.false_positive_rate)
-        return cls(folder, algorithm, calibration.marked_from, whole_seen=options.region != "crop")
+        return cls(folder, algorithm, calibration, whole_seen=options.region != "crop")
 
     @classmethod
     def of_card(cls, folder: Path, card: dict, path: Path, options: Options) -> "Results":
@@ -81,16 +87,29 @@ class Results:
     def save(self, batch: dict, judged: dict) -> None:
         """The results of each DICOM image of a batch; others have no study to stand in."""
         for place, name in enumerate(batch["name"]):
-            try:
-                self._save(Path(str(name)), batch["image"][place], {key: values[place] for key, values in judged.items()})
-            except (UserError, ValueError, AttributeError, TypeError) as error:
-                # What is wrong with one image, in the words of pydicom or highdicom; the scores of all others stand.
-                self.left_out.append(f"{name} ({' '.join(str(error).split())[:200]})")
+            with self._one(str(name)):
+                path, image = Path(str(name)), batch["image"][place]
+                source = open_dicom(path)
+                said = {key: values[place] for key, values in judged.items()}
+                finding = Finding.of(said, image, self.calibration.marked_from, self.whole_seen)
+                self._write(path, source, objects(source, to_signed(read_image_dicom(path)), finding, self.algorithm))
 
-    def _save(self, path: Path, image: np.ndarray, said: dict) -> None:
-        source = open_dicom(path)
-        finding = Finding.of(said, image, self.marked_from, self.whole_seen)
-        made = objects(source, to_signed(read_image_dicom(path)), finding, self.algorithm)
+    def save_volume(self, name: str, data: np.ndarray, maps: np.ndarray, figures: dict) -> None:
+        """The results of an OCT volume, where it is a DICOM object; name: its path. The rest: see `volumes.finding`."""
+        with self._one(name):
+            source = open_dicom(Path(name))
+            found, _ = volumes.finding(data, maps, figures, self.calibration)
+            self._write(Path(name), source, _deidentified_as(source, volumes.objects(source, maps, found, self.algorithm)))
+
+    @contextlib.contextmanager
+    def _one(self, name: str) -> Iterator[None]:
+        """What is wrong with one image, in the words of pydicom or highdicom; the scores of all others stand."""
+        try:
+            yield
+        except (UserError, ValueError, AttributeError, TypeError, KeyError) as error:
+            self.left_out.append(f"{name} ({' '.join(str(error).split())[:200]})")
+
+    def _write(self, path: Path, source: Any, made: dict[str, Any]) -> None:
         study = self.folder / str(source.StudyInstanceUID)
         for kind, result in made.items():
             with files.whole_file(study / f"{path.stem}.{source.SOPInstanceUID}.{kind}.dcm") as temporary:

@@ -19,8 +19,13 @@ def segmentations(source: Any, finding: Finding, algorithm: Algorithm) -> dict[s
         return {}
     size = int(source.Columns), int(source.Rows)
     residual = np.asarray(Image.fromarray(finding.residual.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
-    level = np.clip(residual / (2.0 * finding.marked_from), 0.0, 1.0)[np.newaxis]
-    marked = (residual >= finding.marked_from)[np.newaxis].astype(np.uint8)
+    return of_levels(source, residual[np.newaxis], finding.marked_from, algorithm)
+
+
+def of_levels(source: Any, residuals: np.ndarray, marked_from: float, algorithm: Algorithm) -> dict[str, Any]:
+    """The two of residuals (frames, rows, columns) of the source's own size."""
+    level = np.clip(residuals / (2.0 * marked_from), 0.0, 1.0)
+    marked = (residuals >= marked_from).astype(np.uint8)
     return {
         MARKED: _segmentation(source, marked, "BINARY", algorithm, MARKED, 3),
         MAP: _segmentation(source, level, "FRACTIONAL", algorithm, MAP, 4),

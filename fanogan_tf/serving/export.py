@@ -69,7 +69,7 @@ def _write(detector: Detector, folder: Path) -> dict:
         described[name] = {"inputs": _described(inputs), "outputs": _described(concrete.structured_outputs)}
     archive.write_out(str(folder), verbose=False)
     (folder / EXTRA).mkdir()
-    warmup.write(folder / EXTRA / warmup.FILE, _shape(detector), detector.INPUTS)
+    warmup.write(folder / EXTRA / warmup.FILE, sent_shape(detector), detector.INPUTS)
     return described
 
 
@@ -92,7 +92,7 @@ _FROM_PIXELS = {"image": graph_decoding.to_levels, "region": graph_decoding.to_r
 _FROM_FILES = {"image": graph_decoding.decode, "region": graph_decoding.decode_mask}
 
 
-def _shape(detector: Detector) -> tuple[int, int, int]:
+def sent_shape(detector: Detector) -> tuple[int, int, int]:
     """(H, W, 1) of the images that are sent: whole films, where the detector cuts them itself."""
     return detector.spec.image_shape if detector.front is None else (FILM, FILM, 1)
 
@@ -103,6 +103,22 @@ def _seen(detector: Detector, levels: tf.Tensor) -> tuple[tf.Tensor, dict[str, t
         return graph_decoding.sixteen_bits_to_signed(levels), {}
     cut, found = detector.front.cut_in_graph(levels, detector.spec.image_shape[:2])
     return graph_decoding.sixteen_bits_to_signed(cut), {"region_found": found}
+
+
+def judged(detector: Detector, levels: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+    """What is said of images, in a graph: what `Detector.measure` returns, and what the calibration makes of the score.
+
+    Args:
+      levels: (B, *sent_shape) float32, those of 16 bits. others: the rest of `Detector.INPUTS`.
+    """
+    images, region = _seen(detector, levels)
+    measured, found = detector.measured(images, *others) | region, detector.calibrated()
+    return {
+        **measured,
+        "probability": calibration.probability(found, measured["score"]),
+        "anomalous": calibration.anomalous(found, measured["score"]),
+        **({} if found.filter is None else {"certainly_normal": calibration.certainly_normal(found, measured["score"])}),
+    }
 
 
 def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -116,30 +132,20 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     encode: `image` -> `latent` (B, latent_dim).
     generate: `latent` -> `generated` (B, H, W, 1), in [-1, 1] as all images that come out.
     """
-    shape = _shape(detector)
+    shape = sent_shape(detector)
     pixels = {name: tf.TensorSpec((None, *shape), tf.float32, name=name) for name in detector.INPUTS}
     contents = {name: tf.TensorSpec((None,), tf.string, name=f"{name}_bytes") for name in detector.INPUTS}
     latent = tf.TensorSpec((None, detector.latent_dim), tf.float32, name="latent")
 
-    def measure(levels: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
-        images, found = _seen(detector, levels)
-        return detector.measured(images, *others) | found
-
     @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)] * len(pixels))  # One graph, which both call.
-    def judged(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        measured, found = _even_of_none(measure, *inputs), detector.calibrated()
-        return {
-            **measured,
-            "probability": calibration.probability(found, measured["score"]),
-            "anomalous": calibration.anomalous(found, measured["score"]),
-            **({} if found.filter is None else {"certainly_normal": calibration.certainly_normal(found, measured["score"])}),
-        }
+    def one_graph(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _even_of_none(lambda *some: judged(detector, *some), *inputs)
 
     def from_pixels(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return judged(*(_FROM_PIXELS[name](values) for name, values in zip(pixels, inputs, strict=True)))
+        return one_graph(*(_FROM_PIXELS[name](values) for name, values in zip(pixels, inputs, strict=True)))
 
     def from_bytes(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return judged(*(_FROM_FILES[name](values, shape[:2]) for name, values in zip(contents, inputs, strict=True)))
+        return one_graph(*(_FROM_FILES[name](values, shape[:2]) for name, values in zip(contents, inputs, strict=True)))
 
     functions: dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]] = {
         "serving_default": (from_pixels, [*pixels.values()]),

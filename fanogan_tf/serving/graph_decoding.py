@@ -59,12 +59,12 @@ def to_levels(image: tf.Tensor) -> tf.Tensor:
 
 
 def sixteen_bits_to_signed(values: tf.Tensor) -> tf.Tensor:
-    """Float32 in [0, 65535] -> float32 in [-1, 1].
+    """Whole numbers (...) float32 in [0, 65535] -> float32 in [-1, 1].
 
     Of an image of 8 bits, or of 16, comes to the last bit what `pixels.to_signed` says.
     """
-    # By way of float64, for in float32 TensorFlow multiplies by the inverse instead, which is not always the same.
-    return tf.cast(tf.cast(values, tf.float64) / 32767.5, tf.float32) - 1.0
+    # TensorFlow makes of a division by a constant a product with its inverse, which is not always the same: this one is none.
+    return values / tf.where(values >= 0.0, 32767.5, 1.0) - 1.0
 
 
 def to_region(values: tf.Tensor) -> tf.Tensor:

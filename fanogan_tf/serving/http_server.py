@@ -13,7 +13,7 @@ import numpy as np
 
 from fanogan_tf import errors
 from fanogan_tf.errors import UserError
-from fanogan_tf.serving import rest, saved_model
+from fanogan_tf.serving import exported, rest
 from fanogan_tf.serving.saved_model import ServedDetector
 
 # Images computed at once. A larger request waits in the queue part by part, so that a small one need not wait for all of it.
@@ -32,7 +32,7 @@ def serve(folder: Path, name: str, host: str, port: int) -> None:
       UserError: KServe is not installed, there is no model of ours, or the port is not to be had.
     """
     errors.need("kserve", "serving", "fanogan serve:")
-    served = saved_model.load(folder)
+    served = exported.load(folder)
     name = name or (served.path.parent if served.path.name.isdecimal() else served.path).resolve().name
     try:
         listening = socket.create_server((host, port), backlog=128)

@@ -126,6 +126,8 @@ def run(served: ServedDetector, signature: str, values: dict[str, np.ndarray]) -
         return served.run(signature, **{name: tf.constant(each, specs[name].dtype) for name, each in values.items()})
     except tf.errors.InvalidArgumentError as error:
         raise BadRequest(_reason(error.message)) from error
+    except ValueError as error:  # Of a model file, which checks before its graph.
+        raise BadRequest(str(error)) from error
 
 
 def _reason(message: str) -> str:

@@ -3,8 +3,10 @@
 import csv
 import json
 
+import highdicom
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -17,6 +19,7 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from tests.helpers.commands import fail, run, succeed
 from tests.helpers.oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
+from tests.reading.test_volumes import in_order_of_the_source
 
 pytestmark = pytest.mark.slow
 
@@ -80,11 +83,13 @@ def test_the_same_scan_in_three_formats(trained, tmp_path):
     folder, _ = trained
     volume = write(tmp_path / "a/scan.vol", 78, ILL)
     write_xml(tmp_path / "b", volume.data, spacing=volume.spacing)
-    write_dicom_oct(tmp_path / "scan.dcm", volume.data, spacing=volume.spacing)
+    study = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1", "FrameOfReferenceUID": "1.2.3.9", "SeriesNumber": 1}
+    write_dicom_oct(tmp_path / "scan.dcm", volume.data, spacing=volume.spacing, **study)
     images = [f"--images={tmp_path / name}" for name in ("a/scan.vol", "b", "scan.dcm")]
     output, maps = tmp_path / "out/found.csv", tmp_path / "maps"
-    printed = succeed("score", f"--run_dir={folder}", *images, f"--output={output}", f"--maps={maps}")
-    assert f"scored {3 * PATCHES} images: {output}" in printed
+    results = tmp_path / "results"
+    printed = succeed("score", f"--run_dir={folder}", *images, f"--output={output}", f"--maps={maps}", f"--dicom={results}")
+    assert f"scored {3 * PATCHES} images: {output}" in printed and f"DICOM results of 1 images: {results}" in printed
 
     table = score_table.read(output)
     assert set(table.label) == {-1} and np.isfinite(table.score).all()
@@ -101,6 +106,16 @@ def test_the_same_scan_in_three_formats(trained, tmp_path):
         assert image.shape == (128, 320, 3)
         np.testing.assert_allclose(image.header.get_zooms(), (volume.spacing[2], volume.spacing[1], volume.spacing[0]), rtol=1e-6)
         np.testing.assert_allclose(image.get_fdata(), loaded[0].get_fdata(), rtol=1e-5, atol=1e-6)
+    # What the radiologist gets says the same.
+    (stored,), (report,) = (results.rglob(f"*.{kind}.dcm") for kind in ("parametric_map", "report"))
+    told = in_order_of_the_source(pydicom.dcmread(stored), pydicom.dcmread(tmp_path / "scan.dcm"))
+    np.testing.assert_allclose(told.transpose(2, 1, 0), loaded[2].get_fdata(), rtol=1e-5, atol=1e-6)
+    (group,) = highdicom.sr.EnhancedSR.from_dataset(pydicom.dcmread(report)).content.get_image_measurement_groups()
+    measured = {one.name.value: one.value for one in group.get_measurements()}
+    figures = volume_scores.read(tmp_path / "out/found.volumes.csv")[2]
+    assert [measured[name] for name in ("score", "highest", "share")] == pytest.approx(
+        [figures[name] for name in ("score_mean", "score_max", "share_anomalous")], rel=1e-6
+    )
     # The map ends where the retina ends.
     residual, rows, bottom = loaded[0].get_fdata(), np.arange(320)[None, :, None], volume.surfaces["BM"].T[:, None, :]
     assert (residual > 0)[(rows < bottom - 5) & (rows > bottom - 60)].mean() > 0.98

@@ -141,7 +141,8 @@ def scores(calibration):
 def test_probability_in_a_graph(calibration):
     expected = calibration.probability(scores(calibration))
     probability = in_graph.probability(calibration, tf.constant(scores(calibration))).numpy()
-    np.testing.assert_allclose(probability, expected, rtol=1e-6)
+    # In float32; where it is next to nothing, the tail makes more of that.
+    np.testing.assert_allclose(probability, expected, rtol=1e-6, atol=1e-12)
     assert (np.diff(np.sort(probability)) > 0).sum() > 1000  # Not all the same.
 
 

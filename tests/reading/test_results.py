@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.reading.finding import NOTICE, Algorithm, Finding
 from fanogan_tf.reading.overlay import picture
 from fanogan_tf.reading.results import Results, objects
@@ -14,6 +15,7 @@ from tests.helpers.oct_files import write_dicom
 
 ALGORITHM = Algorithm("fanogan", "0.1.0", "ab" * 32, 0.05)
 RESIDUAL = np.linspace(0.0, 1.0, 64).reshape(8, 8)
+CALIBRATION = Calibration(1.0, np.array([0.0, 2.0]), np.array([0.1, 0.9]), 1.0, 9, marked_from=0.5)
 FINDING = Finding(3.25, 0.987, True, np.zeros((8, 8)), RESIDUAL, 0.5)
 OF_THE_PATIENT = {
     "PatientID": "P7",
@@ -127,7 +129,7 @@ def test_a_path_in_place_of_a_uid(tmp_path, capsys):
     """What a file says of itself never chooses where anything is written."""
     with pytest.warns(UserWarning, match="Invalid value for VR UI"):
         path = film(tmp_path / "in" / "film.dcm", StudyInstanceUID="../../evil")
-    writer = Results(tmp_path / "a" / "b" / "out", ALGORITHM, 0.5, whole_seen=True)
+    writer = Results(tmp_path / "a" / "b" / "out", ALGORITHM, CALIBRATION, whole_seen=True)
     said = {"score": [1.0], "probability": [0.5], "anomalous": [False], "residual": RESIDUAL[np.newaxis, ..., np.newaxis]}
     writer.save({"name": [str(path)], "image": np.zeros((1, 8, 8, 1))}, {name: np.array(value) for name, value in said.items()})
     writer.tell()
@@ -138,7 +140,7 @@ def test_a_path_in_place_of_a_uid(tmp_path, capsys):
 
 def test_other_images_have_no_study(tmp_path, capsys):
     (tmp_path / "image.png").write_bytes(b"no DICOM")
-    writer = Results(tmp_path / "out", ALGORITHM, 0.5, whole_seen=True)
+    writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, whole_seen=True)
     writer.save({"name": [str(tmp_path / "image.png")], "image": np.zeros((1, 8, 8, 1))}, {"score": np.zeros(1)})
     assert "no DICOM file" in writer.left_out[0] and not (tmp_path / "out").exists()
 
@@ -156,4 +158,4 @@ def test_the_standard_finds_no_error(tmp_path, known):
 def test_highdicom_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(Exception, match=r"--dicom needs highdicom: pip install 'fanogan_tf\[reading\]'"):
-        Results(tmp_path, ALGORITHM, None, whole_seen=True)
+        Results(tmp_path, ALGORITHM, CALIBRATION, whole_seen=True)

@@ -16,9 +16,9 @@ class Changed:
 
     def __init__(self, served, place=0, factor=1.0):
         self._served, self._left, self._factor = served, place, factor
-        self.path, self.image_shape = served.path, served.image_shape
+        self.path, self.image_shape, self.card, self.PROOF = served.path, served.image_shape, served.card, served.PROOF
 
-    def __call__(self, images):
+    def proof(self, images):
         outputs = self._served(images)
         if 0 <= self._left < len(images):
             outputs["score"][self._left] *= self._factor
