@@ -125,7 +125,8 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     detector = methods.load_detector(run.detector, options.mixed_precision)
     _check_maps(detector, options, maps)
     if images:
-        results = Results.of(Path(dicom), detector.calibrated(), serving_export.sums(run.detector), options) if dicom else None
+        of = (detector.calibrated(), serving_export.sums(run.detector), options, detector.box)
+        results = Results.of(Path(dicom), *of) if dicom else None
         return _score_named(detector, options, images, run.cache, output, maps, results)
     splits = datasets.load(options, run.cache)
     run.check_data(splits)
@@ -212,8 +213,7 @@ def _opened(
 
 
 def _tell_left_out(source: ImageSet | ImageStream) -> None:
-    skipped = getattr(source, "skipped", ())
-    if skipped:
+    if skipped := getattr(source, "skipped", ()):
         print(f"skipped {len(skipped)} unreadable images: {', '.join(skipped[:5])}", file=sys.stderr)
     unfit = getattr(source, "unfit", ())
     if unfit:

@@ -152,6 +152,10 @@ class Detector(ScoresImages):
         """See `ScoresImages.cut`. Raises OrganNotFound, see `Front.cut`."""
         return image if self.front is None else self.front.cut(image)
 
+    def box(self, image: np.ndarray) -> tuple[int, int, int, int] | None:
+        """See `ScoresImages.box`. Raises OrganNotFound, see `Front.box`."""
+        return None if self.front is None else self.front.box(image)
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, 1)."""

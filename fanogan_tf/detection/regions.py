@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from fanogan_tf.data import organ
 from fanogan_tf.data.organ import FILM, MARGIN, OrganNotFound, cut
 from fanogan_tf.data.pixels import resize, resize_in_graph, to_signed
 from fanogan_tf.data.standardise import standardised
@@ -232,24 +233,35 @@ class Front:
         part, _ = cut(film, self.finder.find(film), self.how)
         return part
 
-    def cut_in_graph(self, levels: tf.Tensor, size: tuple[int, int]) -> tuple[tf.Tensor, tf.Tensor]:
+    def box(self, image: np.ndarray) -> tuple[int, int, int, int] | None:
+        """Where `cut` crops a film (H, W) uint16, see `organ.box`, on it at FILM x FILM; None where it crops none.
+
+        Raises:
+          OrganNotFound: see `RegionFinder.find`.
+        """
+        return organ.box(self.finder.find(resize(image, (FILM, FILM)))) if self.how == "crop" else None
+
+    def cut_in_graph(self, levels: tf.Tensor, size: tuple[int, int]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Cuts, and brings to `size`, films (B, FILM, FILM, 1) float32, whole numbers in 0 .. 65535.
 
         Returns:
-          (B, *size, 1) float32, whole numbers in 0 .. 65535; and (B,) bool, whether the organ was found. Where it was not, the
-          film is cut by what was taken for it.
+          (B, *size, 1) float32, whole numbers in 0 .. 65535; and of each film `region_found` (B,) bool, whether the organ was
+          found, and, where it is cropped, `region_box` (B, 4) int32, see `box`. Where the organ was not found, the film is cut by
+          what was taken for it.
         """
         seen = self.finder.look(tf.cast(tf.cast(levels, tf.float64) / 32767.5, tf.float32) - 1.0)
 
-        def one(parts: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        def one(parts: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             film, region = parts
             if self.how == "cut_out":
-                return resize_in_graph(tf.where(region, film, 0.0), size)
+                return resize_in_graph(tf.where(region, film, 0.0), size), tf.constant((0, 0, FILM, FILM))
             top, left, bottom, right = _box(region)
-            return resize_in_graph(film[top:bottom, left:right], size)
+            return resize_in_graph(film[top:bottom, left:right], size), tf.stack([top, left, bottom, right])
 
-        cut_films = tf.map_fn(one, (levels[..., 0], seen["region"]), fn_output_signature=tf.TensorSpec(size, tf.float32))
-        return cut_films[..., None], seen["found"]
+        specs = tf.TensorSpec(size, tf.float32), tf.TensorSpec((4,), tf.int32)
+        cut_films, boxes = tf.map_fn(one, (levels[..., 0], seen["region"]), fn_output_signature=specs)
+        said = {"region_found": seen["found"]} | ({"region_box": boxes} if self.how == "crop" else {})
+        return cut_films[..., None], said
 
     def save(self, folder: Path) -> None:
         """Writes it as `folder`, which is new."""

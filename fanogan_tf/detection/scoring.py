@@ -117,6 +117,10 @@ class ScoresImages:
         """What is scored of an image (H, W) uint16 of any size: all of it, unless a subclass says otherwise."""
         return image
 
+    def box(self, image: np.ndarray) -> tuple[int, int, int, int] | None:
+        """Where `cut` crops an image, see `Front.box`; None where it crops none."""
+        return None
+
     def score(self, images: GivenImage | Iterable[GivenImage], *, maps: bool = True, batch_size: int = 64) -> Scores:
         """Scores images of any size, grey or colour.
 

@@ -7,8 +7,10 @@ import re
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from fanogan_tf import __version__
+from fanogan_tf.data.organ import FILM
 
 # In every series' description, so that no list in a PACS shows a result without it.
 NOTICE = "research, not for diagnosis"
@@ -59,7 +61,8 @@ class Finding:
       probability: share of normal images that score lower, in [0, 1]; not the probability of a disease.
       anomalous: whether the score exceeds the calibrated threshold.
       seen: (h, w) what the networks saw, in [-1, 1].
-      residual: (h, w) |x - G(E(x))| in [0, 2] of the whole image; None where the method restores none, or saw a part of it.
+      residual: (h, w) |x - G(E(x))| in [0, 2] of the whole image, 0 where the networks did not look; None where the method
+        restores none, or where on the image it looked is not known.
       marked_from: residual from which a pixel is marked; None where the detector has no such threshold.
       further: other figures of a report: code, meaning, number.
       where: which part of the source is shown, in words; "" for all of it.
@@ -75,15 +78,31 @@ class Finding:
     where: str = ""
 
     @classmethod
-    def of(cls, said: dict[str, Any], seen: np.ndarray, marked_from: float | None, whole_seen: bool) -> "Finding":
-        """What `judge` said of one image, its entries by name; seen: (h, w, 1). whole_seen: whether that is the whole image.
+    def of(
+        cls,
+        said: dict[str, Any],
+        seen: np.ndarray,
+        marked_from: float | None,
+        whole_seen: bool,
+        box: tuple[int, int, int, int] | None = None,
+    ) -> "Finding":
+        """What `judge` said of one image.
+
+        Args:
+          said: its entries by name.
+          seen: (h, w, 1).
+          whole_seen: whether that is the whole image.
+          box: where not, which part of it, see `Front.box`; an exported model says so itself, in `said`.
 
         Raises:
           ValueError: the image was cut to its organ, and that was not found, or is strange: its score means nothing.
         """
         if not said.get("region_found", True):
             raise ValueError("its lungs were not found, or are strange")
-        residual = said["residual"][..., 0] if whole_seen and "residual" in said else None
+        residual = said["residual"][..., 0] if "residual" in said else None
+        if residual is not None and not whole_seen:
+            where = said.get("region_box", box)
+            residual = None if where is None else _on_the_film(residual, [int(side) for side in where])
         score, probability, anomalous = float(said["score"]), float(said["probability"]), bool(said["anomalous"])
         return cls(score, probability, anomalous, seen[..., 0], residual, marked_from)
 
@@ -91,6 +110,15 @@ class Finding:
     def verdict(self) -> str:
         """In one word."""
         return "anomalous" if self.anomalous else "normal"
+
+
+def _on_the_film(residual: np.ndarray, box: list[int]) -> np.ndarray:
+    """(h, w) of a box -> (FILM, FILM), 0 outside of it."""
+    top, left, bottom, right = box
+    film = np.zeros((FILM, FILM), np.float32)
+    part = Image.fromarray(residual.astype(np.float32)).resize((right - left, bottom - top), Image.Resampling.BILINEAR)
+    film[top:bottom, left:right] = np.asarray(part)
+    return film
 
 
 def place(source: Any, algorithm: Algorithm, kind: str, number: int) -> dict[str, Any]:

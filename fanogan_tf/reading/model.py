@@ -58,5 +58,5 @@ class Model:
         seen = resize(self.detector.cut(image), self.detector.image_shape[:2])
         batch = unlabelled_batch([""], [seen])
         said = {name: values[0] for name, values in self.detector.judge(batch["image"]).items()}
-        finding = Finding.of(said, batch["image"][0], self.marked_from, self.whole_seen)
+        finding = Finding.of(said, batch["image"][0], self.marked_from, self.whole_seen, self.detector.box(image))
         return finding, to_signed(image), said

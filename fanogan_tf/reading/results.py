@@ -5,7 +5,7 @@ Of OCT volumes NAME.parametric_map.dcm as well.
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from fanogan_tf.options import Options
 from fanogan_tf.reading import overlay, report_document, segmentation, volumes
 from fanogan_tf.reading.finding import Algorithm, Finding, whole
 
+# Of a film, where it was cropped; None where it was not, or the model itself says so.
+Box = Callable[[np.ndarray], tuple[int, int, int, int] | None]
 # How the source says that its patient cannot be told; its results say so, too.
 _DEIDENTIFIED = ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
 
@@ -52,24 +54,25 @@ def _deidentified_as(source: Any, found: dict[str, Any]) -> dict[str, Any]:
 class Results:
     """Writes the results of every scored batch, or volume, below `folder`.
 
-    whole_seen: whether the networks saw whole images, so that their maps have a place on them.
+    whole_seen: whether the networks saw whole images. box: where they saw a part, of a film (H, W) uint16: which, `Front.box`.
     """
 
-    def __init__(self, folder: Path, algorithm: Algorithm, calibration: Calibration, whole_seen: bool):
+    def __init__(self, folder: Path, algorithm: Algorithm, calibration: Calibration, whole_seen: bool, box: Box):
         need("highdicom", "reading", "--dicom")
-        self.folder, self.algorithm, self.calibration, self.whole_seen = Path(folder), algorithm, calibration, whole_seen
+        self.folder, self.algorithm, self.calibration = Path(folder), algorithm, calibration
+        self.whole_seen, self.box = whole_seen, box
         self.written = 0
         self.left_out: list[str] = []
 
     @classmethod
-    def of(cls, folder: Path, calibration: Calibration, weights: dict[str, str], options: Options) -> "Results":
-        """What `--dicom` asks for. weights: sha256 of each file of the detector, by its name.
+    def of(cls, folder: Path, calibration: Calibration, weights: dict[str, str], options: Options, box: Box) -> "Results":
+        """What `--dicom` asks for. weights: sha256 of each file of the detector, by its name. box: see the class.
 
         Raises:
           UserError: highdicom is not installed.
         """
         algorithm = Algorithm.of(options.method, weights, options.false_positive_rate)
-        return cls(folder, algorithm, calibration, whole_seen=options.region != "crop")
+        return cls(folder, algorithm, calibration, options.region != "crop", box)
 
     @classmethod
     def of_card(cls, folder: Path, card: dict, path: Path, options: Options) -> "Results":
@@ -82,17 +85,17 @@ class Results:
             calibration, weights = Calibration.from_json(card["calibration"]), card["weights"]
         except KeyError as error:
             raise UserError(f"{path}: its model card has no {error}; export the run again") from error
-        return cls.of(folder, calibration, weights, options)
+        return cls.of(folder, calibration, weights, options, lambda film: None)
 
     def save(self, batch: dict, judged: dict) -> None:
         """The results of each DICOM image of a batch; others have no study to stand in."""
         for place, name in enumerate(batch["name"]):
             with self._one(str(name)):
                 path, image = Path(str(name)), batch["image"][place]
-                source = open_dicom(path)
+                source, film = open_dicom(path), read_image_dicom(path)
                 said = {key: values[place] for key, values in judged.items()}
-                finding = Finding.of(said, image, self.calibration.marked_from, self.whole_seen)
-                self._write(path, source, objects(source, to_signed(read_image_dicom(path)), finding, self.algorithm))
+                finding = Finding.of(said, image, self.calibration.marked_from, self.whole_seen, self.box(film))
+                self._write(path, source, objects(source, to_signed(film), finding, self.algorithm))
 
     def save_volume(self, name: str, data: np.ndarray, maps: np.ndarray, figures: dict) -> None:
         """The results of an OCT volume, where it is a DICOM object; name: its path. The rest: see `volumes.finding`."""

@@ -98,11 +98,11 @@ def sent_shape(detector: Detector) -> tuple[int, int, int]:
 
 
 def _seen(detector: Detector, levels: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Images (B, H, W, 1) in [-1, 1] of what was sent, and `region_found` where the detector cuts films."""
+    """Images (B, H, W, 1) in [-1, 1] of what was sent, and what `Front.cut_in_graph` says where the detector cuts films."""
     if detector.front is None:
         return graph_decoding.sixteen_bits_to_signed(levels), {}
-    cut, found = detector.front.cut_in_graph(levels, detector.spec.image_shape[:2])
-    return graph_decoding.sixteen_bits_to_signed(cut), {"region_found": found}
+    cut, said = detector.front.cut_in_graph(levels, detector.spec.image_shape[:2])
+    return graph_decoding.sixteen_bits_to_signed(cut), said
 
 
 def judged(detector: Detector, levels: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -127,7 +127,8 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     serving_default: for each of `Detector.INPUTS` one of its name, (B, H, W, 1) float32 in [0, 255] -> what `Detector.measure`
       returns of it; `probability` (B,) float32 and `anomalous` (B,) bool; `certainly_normal` (B,) bool where there is a filter.
       Where the detector cuts films to their organ, whole films are sent, H and W are FILM, and `region_found` (B,) bool says
-      whether the organ was found: where not, no score counts.
+      whether the organ was found: where not, no score counts. `region_box` (B, 4) int32 says where a film was cropped: top, left,
+      bottom and right, the last two just behind.
     serving_bytes: for each NAME of them `NAME_bytes`, (B,) strings, PNG or JPEG, each of any size -> the same.
     encode: `image` -> `latent` (B, latent_dim).
     generate: `latent` -> `generated` (B, H, W, 1), in [-1, 1] as all images that come out.

@@ -119,8 +119,10 @@ def test_in_the_graph_films_are_cut_to_the_same_bits(how):
     front = Front(finder(), how)
     expected = np.stack([resize(front.cut(image), (48, 64)) for image in films])
     levels = tf.constant(np.stack(films)[..., None].astype(np.float32))
-    in_graph, found = tf.function(lambda levels: front.cut_in_graph(levels, (48, 64)))(levels)
-    assert found.numpy().all()
+    in_graph, said = tf.function(lambda levels: front.cut_in_graph(levels, (48, 64)))(levels)
+    assert said["region_found"].numpy().all()
+    boxes = [front.box(image) for image in films]
+    assert boxes == ([tuple(one) for one in said["region_box"].numpy()] if how == "crop" else [None] * 3)
     difference = np.abs(in_graph.numpy()[..., 0] - expected)
     assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
     if how == "crop":  # 140 rows from 60 on with 6 around them, 176 columns from 40 on with 7; half a cell of the grid is free.
@@ -133,8 +135,8 @@ def test_in_the_graph_films_are_cut_to_the_same_bits(how):
 def test_a_film_without_lungs_is_told_in_the_graph():
     front = Front(finder(), "crop")
     levels = np.stack([film()[0], np.zeros((organ.FILM, organ.FILM))])[..., None].astype(np.float32)
-    images, found = front.cut_in_graph(tf.constant(levels), (16, 16))
-    assert found.numpy().tolist() == [True, False] and np.isfinite(images.numpy()).all()
+    images, said = front.cut_in_graph(tf.constant(levels), (16, 16))
+    assert said["region_found"].numpy().tolist() == [True, False] and np.isfinite(images.numpy()).all()
 
 
 def test_saved_and_loaded(tmp_path):

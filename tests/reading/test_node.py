@@ -39,6 +39,9 @@ class Brightness:
     def cut(self, image):
         return image
 
+    def box(self, image):
+        return None
+
     def judge(self, images):
         scores = images.mean(axis=(1, 2, 3))
         return {"score": scores, "probability": 0.5 + scores / 2, "anomalous": scores > 0, "residual": np.abs(images)}

@@ -104,6 +104,17 @@ def test_nothing_marked_says_so(tmp_path):
     assert without.keys() == {"report", "overlay"}
 
 
+def test_a_cropped_film():
+    """The map of what was seen stands at its place, whether the detector says where that is or the model itself."""
+    said = {"score": 1.0, "probability": 0.5, "anomalous": False, "residual": np.full((8, 8, 1), 0.7)}
+    seen = np.zeros((8, 8, 1))
+    assert Finding.of(said, seen, 0.5, whole_seen=False).residual is None
+    expected = np.zeros((256, 256))
+    expected[16:80, 32:200] = 0.7
+    for more, box in (({}, (16, 32, 80, 200)), ({"region_box": np.array([16, 32, 80, 200])}, None)):
+        np.testing.assert_allclose(Finding.of(said | more, seen, 0.5, False, box).residual, expected, rtol=1e-6)
+
+
 def test_picture():
     """The image in grey where the residual is 0, red where it is strong, words below."""
     strong = np.zeros((64, 64))
@@ -129,7 +140,7 @@ def test_a_path_in_place_of_a_uid(tmp_path, capsys):
     """What a file says of itself never chooses where anything is written."""
     with pytest.warns(UserWarning, match="Invalid value for VR UI"):
         path = film(tmp_path / "in" / "film.dcm", StudyInstanceUID="../../evil")
-    writer = Results(tmp_path / "a" / "b" / "out", ALGORITHM, CALIBRATION, whole_seen=True)
+    writer = Results(tmp_path / "a" / "b" / "out", ALGORITHM, CALIBRATION, True, lambda film: None)
     said = {"score": [1.0], "probability": [0.5], "anomalous": [False], "residual": RESIDUAL[np.newaxis, ..., np.newaxis]}
     writer.save({"name": [str(path)], "image": np.zeros((1, 8, 8, 1))}, {name: np.array(value) for name, value in said.items()})
     writer.tell()
@@ -140,7 +151,7 @@ def test_a_path_in_place_of_a_uid(tmp_path, capsys):
 
 def test_other_images_have_no_study(tmp_path, capsys):
     (tmp_path / "image.png").write_bytes(b"no DICOM")
-    writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, whole_seen=True)
+    writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, True, lambda film: None)
     writer.save({"name": [str(tmp_path / "image.png")], "image": np.zeros((1, 8, 8, 1))}, {"score": np.zeros(1)})
     assert "no DICOM file" in writer.left_out[0] and not (tmp_path / "out").exists()
 
@@ -158,4 +169,4 @@ def test_the_standard_finds_no_error(tmp_path, known):
 def test_highdicom_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(Exception, match=r"--dicom needs highdicom: pip install 'fanogan_tf\[reading\]'"):
-        Results(tmp_path, ALGORITHM, CALIBRATION, whole_seen=True)
+        Results(tmp_path, ALGORITHM, CALIBRATION, True, lambda film: None)

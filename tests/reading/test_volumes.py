@@ -37,7 +37,7 @@ def maps():
 def made(tmp_path):
     """The results as they are written, read again, by kind; and the source."""
     data, path = scan(tmp_path / "scan.dcm")
-    writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, whole_seen=True)
+    writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, True, lambda film: None)
     writer.save_volume(str(path), data, maps(), FIGURES)
     assert not writer.left_out
     found = {name.name.split(".")[-2]: pydicom.dcmread(name) for name in (tmp_path / "out" / "1.2.3").iterdir()}
@@ -104,7 +104,7 @@ def test_the_worst_bscan_is_shown(made, tmp_path):
 
 def test_a_volume_of_another_kind_has_no_study(tmp_path):
     (tmp_path / "scan.vol").write_bytes(b"no DICOM")
-    writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, whole_seen=True)
+    writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, True, lambda film: None)
     writer.save_volume(str(tmp_path / "scan.vol"), np.zeros(SHAPE), maps(), FIGURES)
     assert "no DICOM file" in writer.left_out[0] and not (tmp_path / "out").exists()
 
