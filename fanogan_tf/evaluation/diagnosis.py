@@ -73,7 +73,7 @@ def losses(history: dict[str, dict[str, np.ndarray]]) -> Verdict:
 
 
 # A critic that is held to a slope of 1 tells two images apart by no more than their distance: some tens at these sizes.
-_LARGEST_LOSS = 1e4
+_LARGEST_LOSS = 1e3
 
 
 def spread(real: np.ndarray, generated: np.ndarray) -> Verdict:
@@ -132,7 +132,7 @@ def encoder_gap(train: np.ndarray, held_out: np.ndarray) -> Verdict:
     """Whether training images are restored better than held-out normal ones: (N,) and (M,) residuals."""
     ratio = float(np.median(held_out) / max(np.median(train), 1e-12))
     evidence = f"the residual of held-out normal images is {ratio:.2f} times that of training images"
-    if ratio > 2.0:
+    if ratio > 3.0:
         remedy = "training images are learnt by heart: give more of them, or --augment, or fewer iterations"
         return Verdict("memory", State.PROBLEM, evidence, remedy)
     return Verdict("memory", State.GOOD, evidence)

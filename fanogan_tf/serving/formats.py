@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fanogan_tf import errors, files
 from fanogan_tf.detection.detector import Detector
@@ -98,8 +99,16 @@ def graph(detector: Detector, batch: int | None = None) -> Any:
 def _onnx(detector: Detector, path: Path, weights: str) -> None:
     import tf2onnx
 
-    function = graph(detector)
-    tf2onnx.convert.from_function(function, function.input_signature, opset=_OPSET, output_path=str(path))
+    concrete = graph(detector).get_concrete_function()
+    # Frozen: arrays that are no variables would become inputs.
+    frozen = convert_variables_to_constants_v2(concrete)
+    names = {tensor.name: name for tensor, name in zip(frozen.outputs, sorted(concrete.structured_outputs), strict=True)}
+    given = {tensor.name: tensor.name.partition(":")[0] for tensor in frozen.inputs}
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(), input_names=list(given), output_names=list(names), opset=_OPSET
+    )
+    _rename(model.graph, given | names)
+    path.write_bytes(model.SerializeToString())
     if weights == "int8":
         from onnxruntime.quantization import quantize_dynamic
 
@@ -107,6 +116,15 @@ def _onnx(detector: Detector, path: Path, weights: str) -> None:
         os.replace(path, whole)
         quantize_dynamic(whole, path)
         whole.unlink()
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    """Gives tensors of an ONNX graph other names, wherever they are named."""
+    for port in (*graph.input, *graph.output):
+        port.name = names.get(port.name, port.name)
+    for node in graph.node:
+        for places in (node.input, node.output):
+            places[:] = [names.get(name, name) for name in places]
 
 
 def _openvino(detector: Detector, path: Path, weights: str) -> None:

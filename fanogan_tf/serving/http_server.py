@@ -33,7 +33,7 @@ def serve(folder: Path, name: str, host: str, port: int) -> None:
     """
     errors.need("kserve", "serving", "fanogan serve:")
     served = exported.load(folder)
-    name = name or (served.path.parent if served.path.name.isdecimal() else served.path).resolve().name
+    name = name or (served.path.parent if served.path.name.isdecimal() else served.path).resolve().stem
     try:
         listening = socket.create_server((host, port), backlog=128)
     except OSError as error:

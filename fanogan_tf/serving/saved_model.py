@@ -60,9 +60,11 @@ class ServedDetector(ScoresImages):
       outputs: names of what it returns.
       INPUTS: see `Detector`.
       PROOF: how many images `proof` takes at once; 0 for as many as are scored at once.
+      TOLERANCE: of a score, relative, when it is compared with the run's.
     """
 
     PROOF = 0
+    TOLERANCE = TOLERANCE
 
     def __init__(self, module, path: Path, card: dict):
         self._module = module  # Holds the variables.
@@ -137,7 +139,7 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
     sent: what a model gets that cuts whole films itself, those of `test`; None: `test`.
 
     Raises:
-      UserError: the images are of another size than the model's; or a score differs by more than TOLERANCE, relative.
+      UserError: the images are of another size than the model's; or a score differs by more than its TOLERANCE.
     """
     sent = test if sent is None else sent
     if sent.image_shape != served.image_shape:
@@ -160,9 +162,9 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
     worst = int(np.argmax(relative))  # NaN counts as the largest.
     weights = served.card.get("signatures", {}).get("serving_default", {}).get("weights", "float32")
     # Of weights that were made coarser on purpose, what that cost is told.
-    if weights == "float32" and not relative[worst] <= TOLERANCE:
+    if weights == "float32" and not relative[worst] <= served.TOLERANCE:
         raise UserError(
-            f"{served.path}: scores differ from the run's by up to {relative[worst]:.2g} relative, more than {TOLERANCE:g} "
+            f"{served.path}: scores differ from the run's by up to {relative[worst]:.2g} relative, more than {served.TOLERANCE:g} "
             f"(image {test.names[worst]}: {score[worst]:.9g}, in the run {ours_score[worst]:.9g}); export the run again"
         )
     other = int((ours_call.astype(bool) != call.astype(bool)).sum())

@@ -28,7 +28,7 @@ def found(sides, exact, near=0):
         (FLAT, ""),
         (np.append(FLAT, np.nan), "loss_d of the gan phase is not a finite number"),
         (FLAT * np.geomspace(1, 1e6, 40), "grew"),
-        (FLAT * 1e5, "reaches"),
+        (FLAT * 1e4, "reaches"),
         (FLAT[:3], ""),
     ],
 )
