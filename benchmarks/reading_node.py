@@ -64,7 +64,7 @@ def full(quick: bool) -> dict:
     from fanogan_tf.reading.inbox import Inbox, Peer
     from fanogan_tf.reading.keeping import Keeper
     from fanogan_tf.reading.ledger import Ledger, State
-    from fanogan_tf.reading.model import Model
+    from fanogan_tf.reading.model import FilmModel
     from fanogan_tf.reading.node import Node
     from fanogan_tf.reading.outbox import CStore
 
@@ -82,7 +82,7 @@ def full(quick: bool) -> dict:
     kept = archive.start_server((HERE, 0), block=False, evt_handlers=[(evt.EVT_C_STORE, count_it)])
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
     detector = synthetic.detector(NetworkSpec((64, 64, 1), dim=16, latent_dim=128))
-    model = Model(detector, Algorithm("fanogan", "0", "00" * 32, 0.05), 1.0, ("DX",))
+    model = FilmModel(detector, Algorithm("fanogan", "0", "00" * 32, 0.05), 1.0, ("DX",))
     node = Node(model, ledger, folder, CStore(Peer("ARCHIVE", HERE, kept.server_address[1]), "FANOGAN"))
     inbox = Inbox(Keeper(ledger, folder / "instances", 0), "FANOGAN", [Peer("SENDER", HERE)], HERE, 0)
     stop = threading.Event()

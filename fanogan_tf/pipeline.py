@@ -163,7 +163,7 @@ def score_exported(
     Raises:
       UserError: it is no model of ours; or it was exported with another value of a given option.
     """
-    served = exported.load(folder)
+    served = exported.load(folder, options.false_positive_rate if "false_positive_rate" in given else None)
     options = model_card.options(served.card, served.path, options, given)
     _check_maps(served, options, maps)
     results = Results.of_card(Path(dicom), served.card, served.path, options) if dicom else None

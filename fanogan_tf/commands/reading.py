@@ -1,5 +1,6 @@
 """The commands that bring results to the radiologist: node, reading."""
 
+import os
 import signal
 import threading
 import warnings
@@ -32,27 +33,28 @@ def node(options: Options, given: frozenset[str]) -> None:
     for module in ("pynetdicom", "sqlalchemy", "highdicom"):
         errors.need(module, "reading", "fanogan node")
     with starting():
+        from fanogan_tf.reading import model as models
         from fanogan_tf.reading import watch
         from fanogan_tf.reading.inbox import Inbox, Peer
         from fanogan_tf.reading.keeping import Keeper
         from fanogan_tf.reading.ledger import Ledger
-        from fanogan_tf.reading.model import Model
         from fanogan_tf.reading.node import Node, Source
         from fanogan_tf.reading.outbox import CStore, Stow
+    # A bar for every instance would fill the log.
+    os.environ["TQDM_DISABLE"] = "1"
     # What libraries warn of may name the patient: it goes into no log.
     warnings.simplefilter("ignore")
     peers = [Peer.of(text, "peers") for text in values.peers]
     destination = Peer.of(values.destination, "destination", listens=True) if values.destination else None
     client = watch.client_of(values.dicomweb) if values.dicomweb else None
-    modalities = tuple(values.modalities)
-    model = Model.exported(Path(values.model), modalities)
+    model = models.exported(Path(values.model), tuple(values.modalities))
     folder = Path(values.folder)
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(_ledger(folder), values.retries)
     keeper = Keeper(ledger, folder / "instances", int(values.keep_free_gib * 1024**3))
     source: Source = Inbox(keeper, values.title, peers, values.host, values.port)
     if client is not None:
-        source = watch.Watch(client, keeper, modalities, values.days, values.every)
+        source = watch.Watch(client, keeper, model.modalities, values.days, values.every)
     outbox = CStore(destination, values.title) if destination else Stow(client, values.dicomweb)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -111,7 +113,11 @@ def _node_flags() -> None:
     flags.DEFINE_string("dicomweb", "", "An archive on the web, to be watched instead of listening: its address.")
     flags.DEFINE_integer("days", 7, "Of --dicomweb: how many days back a study's date may lie; 0: any.", lower_bound=0)
     flags.DEFINE_float("every", 10.0, "Of --dicomweb: seconds between two looks.", lower_bound=0.1)
-    flags.DEFINE_list("modalities", ["CR", "DX"], "What the model was made for, as DICOM names it; the rest is left alone.")
+    flags.DEFINE_list(
+        "modalities",
+        [],
+        "What the model was made for, as DICOM names it; the rest is left alone. Empty: CR,DX, or OPT of OCT.",
+    )
     flags.DEFINE_float("keep_free_gib", 1.0, "GiB of the disk that stay free; beyond, nothing is accepted.", lower_bound=0.0)
     flags.DEFINE_integer("retries", 10, "How often to try again what cannot be sent.", lower_bound=0)
 

@@ -142,6 +142,11 @@ def anomalous(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
     return score > tf.constant(calibration.threshold, tf.float32)
 
 
+def anomalous_at(probability: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+    """Says which images lie above the `quantile` rule's threshold of a false positive rate: (B,), (B,) float32 -> (B,) bool."""
+    return probability > 1.0 - rate
+
+
 def certainly_normal(calibration: Calibration, score: tf.Tensor) -> tf.Tensor:
     """`Calibration.certainly_normal` of (B,) float32 scores: (B,) bool."""
     return score < tf.constant(calibration.filter, tf.float32)

@@ -10,12 +10,11 @@ from absl import logging
 from sqlalchemy.exc import SQLAlchemyError
 
 from fanogan_tf import files
-from fanogan_tf.data.dicom import open_dicom, read_image_dicom
+from fanogan_tf.data.dicom import open_dicom
 from fanogan_tf.reading import views
 from fanogan_tf.reading.ledger import Instance, Ledger, State
-from fanogan_tf.reading.model import Model
+from fanogan_tf.reading.model import FilmModel, VolumeModel
 from fanogan_tf.reading.outbox import CStore, NotSent, Stow
-from fanogan_tf.reading.results import objects
 
 _IDLE_SECONDS, _LEDGER_SECONDS = 0.2, 2.0
 
@@ -38,7 +37,7 @@ class Node:
       outbox: where results go.
     """
 
-    def __init__(self, model: Model, ledger: Ledger, folder: Path, outbox: CStore | Stow):
+    def __init__(self, model: FilmModel | VolumeModel, ledger: Ledger, folder: Path, outbox: CStore | Stow):
         self.model, self.ledger, self.folder, self.outbox = model, ledger, Path(folder), outbox
 
     def run(self, source: Source, stop: threading.Event) -> None:
@@ -92,11 +91,11 @@ class Node:
                 return
             # What a node that was killed left half written must not be sent with the rest.
             shutil.rmtree(self.results(row), ignore_errors=True)
-            finding, film, said = self.model.find(read_image_dicom(Path(row.path)))
-            for kind, result in objects(source, film, finding, self.model.algorithm).items():
+            answer = self.model.answer(Path(row.path), source)
+            for kind, result in answer.objects.items():
                 with files.whole_file(self.results(row) / f"{kind}.dcm") as temporary:
                     result.save_as(temporary, enforce_file_format=True)
-            views.keep(self.results(row), finding, said.get("reconstruction"))
+            views.keep(self.results(row), answer.finding, answer.restored)
         except OSError as error:
             logging.error("cannot write results: %s", error.strerror)
             self.ledger.later(row, f"results cannot be written ({error.strerror})")
@@ -106,8 +105,8 @@ class Node:
             # One instance must not stop all others: whatever pydicom, highdicom or the networks say becomes its reason.
             self.ledger.failed(row, _without_path(error, row))
         else:
-            sure = said.get("certainly_normal")
-            self.ledger.scored(row, finding.score, finding.probability, finding.anomalous, None if sure is None else bool(sure))
+            found = answer.finding
+            self.ledger.scored(row, found.score, found.probability, found.anomalous, answer.certainly_normal)
 
     def results(self, row: Instance) -> Path:
         """The folder of an instance's results."""

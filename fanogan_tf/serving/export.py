@@ -19,7 +19,7 @@ from fanogan_tf.detection import calibration
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import graph_decoding, warmup
-from fanogan_tf.serving.saved_model import CARD, EXTRA, versions
+from fanogan_tf.serving.saved_model import CARD, EXTRA, RATE, versions
 
 
 def export(detector: Detector, folder: Path, version: int = 0, card: dict | None = None) -> Path:
@@ -130,6 +130,7 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
       whether the organ was found: where not, no score counts. `region_box` (B, 4) int32 says where a film was cropped: top, left,
       bottom and right, the last two just behind.
     serving_bytes: for each NAME of them `NAME_bytes`, (B,) strings, PNG or JPEG, each of any size -> the same.
+    serving_rate: as serving_default, and `false_positive_rate` (B,) float32 -> the same, `anomalous` by that rate's threshold.
     encode: `image` -> `latent` (B, latent_dim).
     generate: `latent` -> `generated` (B, H, W, 1), in [-1, 1] as all images that come out.
     """
@@ -148,8 +149,14 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     def from_bytes(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return one_graph(*(_FROM_FILES[name](values, shape[:2]) for name, values in zip(contents, inputs, strict=True)))
 
+    def at_rate(rate: tf.Tensor, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        said = from_pixels(*inputs)
+        return said | {"anomalous": calibration.anomalous_at(said["probability"], rate)}
+
+    rate = tf.TensorSpec((None,), tf.float32, name=RATE)
     functions: dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]] = {
         "serving_default": (from_pixels, [*pixels.values()]),
+        "serving_rate": (at_rate, [rate, *pixels.values()]),
         "serving_bytes": (from_bytes, [*contents.values()]),
     }
     encoder = getattr(detector, detector.ENCODER, None)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fanogan_tf.detection.detector import Detector
+from fanogan_tf.errors import UserError
 from fanogan_tf.serving import export, formats, model_file, saved_model
 from fanogan_tf.serving.saved_model import ServedDetector
 
@@ -16,10 +17,17 @@ def write(
     return formats.write(detector, output, kind, weights, card)
 
 
-def load(path: Path) -> ServedDetector:
+def load(path: Path, rate: float | None = None) -> ServedDetector:
     """Loads what `fanogan export` wrote: a SavedModel's folder (its newest version is taken) or one of its versions, or a file.
 
+    rate: of false positives, in place of that of the calibration.
+
     Raises:
-      UserError: there is no model of ours; or what `saved_model.load` and `model_file.load` raise.
+      UserError: there is no model of ours, or an older one that takes no rate; or what `saved_model.load` and `model_file.load`
+        raise.
     """
-    return model_file.load(path) if model_file.is_one(path) else saved_model.load(path)
+    served = model_file.load(path) if model_file.is_one(path) else saved_model.load(path)
+    if rate is not None and "serving_rate" not in served.inputs:
+        raise UserError(f"--false_positive_rate={rate:g}: {path} has its own alone; export the run again")
+    served.rate = rate
+    return served

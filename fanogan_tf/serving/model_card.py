@@ -16,8 +16,8 @@ from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.serving.export import sums
 
-# Part of the exported graph.
-_FIXED = options_module.names("detector", "networks")
+# Part of the exported graph, but for what may be asked for with each request.
+_FIXED = options_module.names("detector", "networks") - {"false_positive_rate"}
 
 PROTOCOL = (
     "Trained on normal images alone. Threshold and probability come from the scores of held-out normal images "

@@ -13,9 +13,10 @@ import tensorflow as tf
 from fanogan_tf import errors
 from fanogan_tf.data.decode import decode_image
 from fanogan_tf.data.pixels import resize, resize_mask
+from fanogan_tf.detection.calibration import anomalous_at
 from fanogan_tf.errors import UserError
 from fanogan_tf.serving import formats, runtimes
-from fanogan_tf.serving.saved_model import OUTPUTS, ServedDetector
+from fanogan_tf.serving.saved_model import OUTPUTS, RATE, ServedDetector
 
 _EXTRA_OF = {".onnx": "onnxruntime", ".xml": "openvino", ".tflite": "ai_edge_litert"}
 
@@ -47,11 +48,11 @@ def load(path: Path) -> "FileDetector":
 
 
 class FileDetector(ServedDetector):
-    """What `load` returns. Its signatures are serving_default, and serving_bytes, whose files are decoded before the graph."""
+    """What `load` returns. Of its signatures only serving_default is in the file: others are made of it, before and after."""
 
     PROOF = 4096
-    # Other kernels sum in another order. Of the robust score, whose local correlation is a small difference of large numbers, that
-    # makes up to 1.1e-5; of all methods' own scores less than 1e-5 (results/export_formats.json).
+    # Other kernels sum in another order. Of the robust score, whose local correlation is a small difference of large numbers,
+    # that makes up to 1.1e-5; of all methods' own scores less than 1e-5 (results/export_formats.json).
     TOLERANCE = 3e-5
 
     def __init__(self, model: runtimes.Model, path: Path, card: dict):
@@ -62,6 +63,8 @@ class FileDetector(ServedDetector):
             "serving_default": {name: tf.TensorSpec((None, *self._shape), tf.float32, name) for name in names},
             "serving_bytes": {f"{name}_bytes": tf.TensorSpec((None,), tf.string, f"{name}_bytes") for name in names},
         }
+        rate = tf.TensorSpec((None,), tf.float32, RATE)
+        self.inputs["serving_rate"] = {RATE: rate} | self.inputs["serving_default"]
         self.outputs = tuple(sorted(model.outputs))
         self.INPUTS = names
 
@@ -74,6 +77,11 @@ class FileDetector(ServedDetector):
         arrays = {name: np.asarray(values) for name, values in inputs.items()}
         if signature == "serving_bytes":
             arrays = {name.removesuffix("_bytes"): self._decoded(name, list(values)) for name, values in arrays.items()}
+        rate = arrays.pop(RATE, None)
+        found = self._run(arrays)
+        return found if rate is None else found | {"anomalous": anomalous_at(found["probability"], rate)}
+
+    def _run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         image = arrays["image"]
         if not ((image >= 0.0) & (image <= 255.0)).all():
             raise ValueError("image: grey levels must be in [0, 255]")

@@ -19,6 +19,7 @@ CARD = f"{EXTRA}/model_card.json"
 SCORING = {"serving_default": "image", "serving_bytes": "image_bytes"}
 OUTPUTS = ("score", "probability", "anomalous")
 
+RATE = "false_positive_rate"
 TOLERANCE = 1e-5  # Of the score.
 
 
@@ -61,10 +62,12 @@ class ServedDetector(ScoresImages):
       INPUTS: see `Detector`.
       PROOF: how many images `proof` takes at once; 0 for as many as are scored at once.
       TOLERANCE: of a score, relative, when it is compared with the run's.
+      rate: the false positive rate that `anomalous` is to have; None for that of the calibration.
     """
 
     PROOF = 0
     TOLERANCE = TOLERANCE
+    rate: float | None = None
 
     def __init__(self, module, path: Path, card: dict):
         self._module = module  # Holds the variables.
@@ -95,8 +98,11 @@ class ServedDetector(ScoresImages):
 
     def __call__(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """(B, H, W, 1) for each of INPUTS, images in [0, 255], 16-bit values divided by 257 -> `export.signatures`, by name."""
-        tensors = (tf.convert_to_tensor(values, tf.float32) for values in inputs)
-        return self.run("serving_default", **dict(zip(self.INPUTS, tensors, strict=True)))
+        tensors = [tf.convert_to_tensor(values, tf.float32) for values in inputs]
+        named = dict(zip(self.INPUTS, tensors, strict=True))
+        if self.rate is None:
+            return self.run("serving_default", **named)
+        return self.run("serving_rate", **named, **{RATE: tf.fill((len(tensors[0]),), self.rate)})
 
     def proof(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """`__call__`, with as little of this package as there can be: of a SavedModel nothing but TensorFlow's own loading."""
@@ -164,8 +170,9 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
     # Of weights that were made coarser on purpose, what that cost is told.
     if weights == "float32" and not relative[worst] <= served.TOLERANCE:
         raise UserError(
-            f"{served.path}: scores differ from the run's by up to {relative[worst]:.2g} relative, more than {served.TOLERANCE:g} "
-            f"(image {test.names[worst]}: {score[worst]:.9g}, in the run {ours_score[worst]:.9g}); export the run again"
+            f"{served.path}: scores differ from the run's by up to {relative[worst]:.2g} relative, more than "
+            f"{served.TOLERANCE:g} (image {test.names[worst]}: {score[worst]:.9g}, in the run {ours_score[worst]:.9g}); "
+            f"export the run again"
         )
     other = int((ours_call.astype(bool) != call.astype(bool)).sum())
     return (

@@ -51,6 +51,13 @@ def test_scoring_without_the_run(trained, model, files, tmp_path):
         probabilities = float(ours.pop("probability")), float(exported.pop("probability"))
         assert probabilities[0] == pytest.approx(probabilities[1], rel=1e-6)
         assert ours == exported
+    # At another rate the same scores are called otherwise.
+    output = tmp_path / "more.csv"
+    succeed("score", f"--saved_model={model[0]}", f"--images={files}", f"--output={output}", "--false_positive_rate=0.97")
+    with open(output, newline="") as file:
+        more = list(csv.DictReader(file))
+    assert [row["score"] for row in more] == [row["score"] for row in tables[1]]
+    assert [row["anomalous"] for row in more] == [str(int(float(row["probability"]) > 0.03)) for row in more]
 
 
 def test_scoring_without_the_run_needs_images_and_an_output(model, files):

@@ -16,6 +16,9 @@ from fanogan_tf.oct import volume_scores
 from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
 from fanogan_tf.oct.volume import INTRARETINAL_FLUID, SUBRETINAL_FLUID
 from fanogan_tf.options import Options
+from fanogan_tf.reading.ledger import Ledger, State
+from fanogan_tf.reading.model import exported
+from fanogan_tf.reading.node import Node
 from fanogan_tf.run_directory import RunDirectory
 from tests.helpers.commands import fail, run, succeed
 from tests.helpers.oct_files import raw_values, write_dicom, write_dicom_oct, write_vol, write_xml
@@ -188,12 +191,32 @@ def test_volumes_by_an_exported_model(trained, tmp_path):
     model = pipeline.export(run, options, tmp_path / "m", 0)
     pipeline.score(run, options, volumes, tmp_path / "run/a.csv", str(tmp_path / "run/maps"))
     pipeline.score_exported(model, Options(), frozenset(), volumes, tmp_path / "model/a.csv", str(tmp_path / "model/maps"))
-    ours, exported = (score_table.read(tmp_path / name / "a.csv") for name in ("run", "model"))
-    assert ours.image.tolist() == exported.image.tolist() and len(ours) == PATCHES
-    np.testing.assert_allclose(exported.score, ours.score, rtol=1e-5)
+    ours, theirs = (score_table.read(tmp_path / name / "a.csv") for name in ("run", "model"))
+    assert ours.image.tolist() == theirs.image.tolist() and len(ours) == PATCHES
+    np.testing.assert_allclose(theirs.score, ours.score, rtol=1e-5)
     scores = [volume_scores.read(tmp_path / name / "a.volumes.csv")[0]["score_mean"] for name in ("run", "model")]
     assert scores[0] == pytest.approx(scores[1], rel=1e-5)
     names = [
         sorted(path.relative_to(tmp_path / name) for path in (tmp_path / name / "maps").rglob("*")) for name in ("run", "model")
     ]
     assert names[0] == names[1] and any(path.name.endswith(".residual.nii.gz") for path in names[0])
+    _a_node_says_the_same(model, scores[1], tmp_path)
+
+
+def _a_node_says_the_same(model, score, folder):
+    """Of the volume as DICOM; and of a film it says that the model is not for it."""
+    study = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1", "FrameOfReferenceUID": "1.2.3.9", "SeriesNumber": 1}
+    volume = make_phantom(4, ILL)
+    scan = write_dicom_oct(folder / "scan.dcm", volume.data, spacing=volume.spacing, **study)
+    film = write_dicom(folder / "film.dcm", np.zeros((8, 8), np.uint8), Modality="DX")
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
+    node = Node(exported(model), ledger, folder, outbox=None)
+    for number, path in enumerate((scan, film)):
+        ledger.enter(f"1.{number}", "1.2.3", "SENDER", path, "digest")
+        node.score(ledger.next(State.RECEIVED))
+    row, other = ledger.rows()
+    assert (row.state, other.state) == (State.SCORED, State.LEFT) and row.score == pytest.approx(score, rel=1e-5)
+    assert "of modality DX, and the model is for OPT" in other.reason
+    kinds = {path.stem for path in node.results(row).glob("*.dcm")}
+    assert kinds == {"report", "overlay", "segmentation", "map", "parametric_map"}
+    assert {path.name for path in node.results(row).glob("*.png")} == {"seen.png", "residual.png"}

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import pytest
 
-from fanogan_tf import datasets, methods, options, pipeline
+from fanogan_tf import datasets, doctor, methods, options, pipeline
 from fanogan_tf.detection import score_table
 from fanogan_tf.methods import METHODS
 from fanogan_tf.options import Options
@@ -78,6 +78,9 @@ def test_trained_saved_loaded_and_exported_it_scores_the_same(tiny, scored, tmp_
     assert detector.calibration.threshold >= np.quantile(held_out["score"], 0.5)
     assert ((judged["probability"] >= 0) & (judged["probability"] <= 1)).all()
     np.testing.assert_array_equal(judged["anomalous"], judged["score"] > np.float32(detector.calibration.threshold))
+
+    verdicts = doctor.examine(run, tiny)
+    assert len({verdict.name for verdict in verdicts}) == len(verdicts) > 5
 
     assert len(score_table.read(run.scores)) == len(everything)
     np.testing.assert_allclose(score_table.read(run.scores).score, judged["score"], rtol=1e-5)

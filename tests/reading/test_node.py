@@ -21,7 +21,7 @@ from fanogan_tf.reading.finding import Algorithm
 from fanogan_tf.reading.inbox import Inbox, Peer
 from fanogan_tf.reading.keeping import Keeper
 from fanogan_tf.reading.ledger import Call, Instance, Ledger, OtherContent, State, Study
-from fanogan_tf.reading.model import Model
+from fanogan_tf.reading.model import FilmModel
 from fanogan_tf.reading.node import Node
 from fanogan_tf.reading.outbox import CStore
 from tests.helpers.oct_files import write_dicom
@@ -73,7 +73,7 @@ def archive():
     kept.server.shutdown()
 
 
-MODEL = Model(Brightness(), ALGORITHM, 0.5, ("DX", "CR"))
+MODEL = FilmModel(Brightness(), ALGORITHM, 0.5, ("DX", "CR"))
 
 
 def make(folder, destination, retries=10, keep_free=0, model=MODEL, port=0):

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from fanogan_tf.errors import UserError
 from fanogan_tf.reading.agreement import Agreement, as_csv
 from fanogan_tf.reading.ledger import Call, Instance, Ledger, State
-from fanogan_tf.reading.model import Model
+from fanogan_tf.reading.model import FilmModel
 from fanogan_tf.reading.node import Node
 from fanogan_tf.reading.outbox import NotSent
 from fanogan_tf.reading.page import server
@@ -44,7 +44,7 @@ class Nowhere:
 def filled(folder):
     """A ledger of seven studies: six scored, of which the first two are of one patient, and one that failed."""
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
-    node = Node(Model(WithFilter(), ALGORITHM, 0.5, ("DX",)), ledger, folder, Nowhere())
+    node = Node(FilmModel(WithFilter(), ALGORITHM, 0.5, ("DX",)), ledger, folder, Nowhere())
     for number in range(7):
         about = {"PatientID": f"P{max(number, 1)}", "PatientName": SCRIPT if number == 3 else f"Doe^{number}"}
         about |= {"PixelData": b"\0\0"} if number == 6 else {}

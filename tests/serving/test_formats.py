@@ -53,6 +53,11 @@ def test_what_a_server_asks_of_it(path, detector):
     np.testing.assert_allclose(model.from_bytes([png])["score"], model(image)["score"])
     request = rest.parse(model, {"instances": [image[0].tolist()]})
     np.testing.assert_allclose(rest.run(model, request.signature, request.values)["score"], model(image)["score"])
+    image = made.test_set().images[:9].astype(np.float32)
+    said = model(image)
+    model.rate = 0.9
+    assert (model(image)["anomalous"] == (said["probability"] > np.float32(0.1))).all()
+    model.rate = None
     for values in (image - 1000.0, image * np.nan):
         with pytest.raises(rest.BadRequest, match=r"grey levels must be in \[0, 255\]"):
             rest.run(model, "serving_default", {"image": values})

@@ -35,6 +35,19 @@ def test_images_of_16_bits(detector, served):
     np.testing.assert_array_equal(served(stored / np.float32(257))["score"], expected["score"])
 
 
+def test_at_another_rate(detector, served):
+    """At the calibrated rate what the model says by itself; at others what their thresholds say."""
+    images = made.test_set().images[:200].astype(np.float32)
+    said = served(images)
+    for rate in (0.05, 0.3, 0.9):
+        asked = served.run("serving_rate", image=images, false_positive_rate=np.full(200, rate, np.float32))
+        np.testing.assert_array_equal(asked["anomalous"], said["probability"] > np.float32(1) - np.float32(rate))
+        np.testing.assert_array_equal(asked["score"], said["score"])
+        if rate == 0.05:
+            np.testing.assert_array_equal(asked["anomalous"], said["anomalous"])
+    assert 0 < said["anomalous"].sum() < asked["anomalous"].sum() < 200
+
+
 def test_encode_and_generate(detector, served):
     images = made.test_set().images[:5].astype(np.float32)
     latent = served.run("encode", image=images)["latent"]

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import numpy as np
 from absl import logging
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -186,7 +187,11 @@ class _Pages:
         try:
             pixels = read_image_dicom(Path(found.path))
         except UserError as error:
-            raise HTTPException(404, "the film is gone, or cannot be read") from error
+            # Of a volume, the B-scan that it is shown by.
+            shown = views.results_of(self.folder, found) / "seen.png"
+            if not shown.is_file():
+                raise HTTPException(404, "the film is gone, or cannot be read") from error
+            pixels = np.asarray(Image.open(shown)).astype(np.uint16) * np.uint16(257)
         size = {"X-Rows": str(pixels.shape[0]), "X-Columns": str(pixels.shape[1])}
         return Response(np.ascontiguousarray(pixels, "<u2").tobytes(), media_type="application/octet-stream", headers=size)
 
