@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from fanogan_tf.errors import UserError
@@ -18,6 +19,7 @@ from fanogan_tf.reading.outbox import NotSent
 from fanogan_tf.reading.page import server
 from fanogan_tf.reading.page.application import application
 from fanogan_tf.reading.page.users import Users
+from fanogan_tf.reading.views import results_of
 from fanogan_tf.reading.worklist import Filter, Row, Says, WorkList
 from tests.reading.test_node import ALGORITHM, Brightness, film
 
@@ -147,6 +149,18 @@ def test_a_study(reader, ledger):
     for name in ("seen", "restored", "residual"):
         assert reader.get(f"/views/{row.id}/{name}").content.startswith(b"\x89PNG")
     assert "unreadable DICOM" in reader.get("/study?uid=1.2.6").text
+
+
+def test_a_volume_is_shown_by_a_bscan(reader, ledger, folder):
+    """What holds several frames is no film: the page shows the B-scan that was kept of it."""
+    (row,) = [one for one in ledger.rows() if one.study == "1.2.6"]
+    assert reader.get(f"/films/{row.id}").status_code == 404
+    kept = results_of(folder, row)
+    kept.mkdir(parents=True)
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(kept / "seen.png")
+    answer = reader.get(f"/films/{row.id}")
+    assert (answer.headers["X-Rows"], answer.headers["X-Columns"]) == ("3", "4")
+    assert np.frombuffer(answer.content, "<u2").tolist() == [257 * value for value in range(12)]
 
 
 def test_a_call_is_kept(reader, ledger):
