@@ -5,7 +5,7 @@ EXTRA ?= cpu
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo reading-room check test style format clean
+.PHONY: demo reading-room docs check test style format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fanogan run --flagfile=digits --run_dir=runs/digits
@@ -22,10 +22,16 @@ check: style
 test: style
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=20
 
+# The site, in build/site. Strict: a link to nowhere is an error.
+docs: $(VENV)/.installed_for_tests
+	$(BIN)/python docs/make_flags.py
+	$(BIN)/mkdocs build --quiet --strict
+
 style: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mkdocs build --quiet --strict
 
 format: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check --fix .

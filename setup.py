@@ -68,6 +68,8 @@ setup(
             "mypy>=1.18,<2",
             "playwright>=1.50,<2",
             "axe-playwright-python>=0.1.4,<0.2",
+            "mkdocs>=1.6,<2",
+            "mkdocstrings[python]>=1,<2",
         ],
     },
 )
