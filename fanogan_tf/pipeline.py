@@ -123,7 +123,7 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     `maps`: a folder for pixel maps, `dicom`: one for DICOM results of DICOM `images`; "" for none.
     """
     detector = methods.load_detector(run.detector, options.mixed_precision)
-    _check_maps(detector, options, maps)
+    _check_maps(detector, options, maps, dicom)
     if images:
         of = (detector.calibrated(), serving_export.sums(run.detector), options, detector.box)
         results = Results.of(Path(dicom), *of) if dicom else None
@@ -143,8 +143,8 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
             detector, splits.test, table, output, run.detector, counting, seed=options.seed, groups=groups, train=splits.train
         )
         kept_figures.save(run.measured)
-    timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
     with files.whole_file(run.timing) as temporary:
+        timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
         temporary.write_text(json.dumps(timing), encoding="utf-8")
     return count
 
@@ -165,14 +165,16 @@ def score_exported(
     """
     served = exported.load(folder, options.false_positive_rate if "false_positive_rate" in given else None)
     options = model_card.options(served.card, served.path, options, given)
-    _check_maps(served, options, maps)
+    _check_maps(served, options, maps, dicom)
     results = Results.of_card(Path(dicom), served.card, served.path, options) if dicom else None
     return _score_named(served, options, images, output.parent / "cache", output, maps, results)
 
 
-def _check_maps(detector: Detector | ServedDetector, options: Options, maps: str) -> None:
-    if maps and not detector.RESTORES:
-        raise UserError(f"--maps={maps}: --method={options.method} restores no images and so has no maps; leave it out")
+def _check_maps(detector: Detector | ServedDetector, options: Options, maps: str, dicom: str = "") -> None:
+    """Raises UserError if maps are asked for, of images or, for DICOM results, of volumes, and there are none."""
+    asked = f"--maps={maps}" if maps else f"--dicom={dicom}" if dicom and DATASETS[options.dataset].groups else ""
+    if asked and not detector.RESTORES:
+        raise UserError(f"{asked}: --method={options.method} restores no images and so has no maps; leave it out")
 
 
 def _score_named(
@@ -281,7 +283,7 @@ def evaluate(run: RunDirectory, options: Options, subgroups: Sequence[str] = (),
         kept,
         timing=timing,
         facts=facts,
-        note=_note(options),
+        note=f"{options.method} on {datasets.describe(options)}",
         leaks=found,
         columns=columns,
         seed=options.seed,
@@ -328,7 +330,7 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     if above and splits.validation_groups:
         normal = above.anywhere(splits.validation_groups, normal.image_shape[:2], options)
     real, generated = turing.images(detector, normal, count, options.seed)
-    turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))
+    turing.write(folder, *turing.sheet(real, generated, options.seed, f"{options.method} on {datasets.describe(options)}"))
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
 
 
@@ -375,10 +377,6 @@ def _threshold(run: RunDirectory, options: Options) -> dict[str, str]:
 
 def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:
     return {f"training, {phase} phase": f"{s:.0f} s" for phase, s in METHODS[options.method].training_seconds(run).items()}
-
-
-def _note(options: Options) -> str:
-    return f"{options.method} on {datasets.describe(options)}"
 
 
 def _facts(options: Options) -> dict[str, str]:

@@ -7,6 +7,7 @@ the same way in reverse. The parameters remain 3x3 kernels, so checkpoints and i
 """
 
 import functools
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -59,9 +60,9 @@ def upsample(images: tf.Tensor, training: bool = True) -> tf.Tensor:
 
     training: by an operation whose own gradient is a mean pool, but which TensorFlow alone has; else by one of every runtime.
     """
-    batch, height, width = (images.shape[axis] or tf.shape(images)[axis] for axis in range(3))
     if not training:
-        return tf.raw_ops.ResizeNearestNeighbor(images=images, size=[2 * height, 2 * width])
+        return _doubled(images)
+    batch, height, width = (images.shape[axis] or tf.shape(images)[axis] for axis in range(3))
     # The gradient of a mean pool spreads a quarter of each pixel over four.
     return tf.raw_ops.AvgPoolGrad(
         orig_input_shape=tf.stack([batch, 2 * height, 2 * width, images.shape[3]]),
@@ -70,6 +71,13 @@ def upsample(images: tf.Tensor, training: bool = True) -> tf.Tensor:
         strides=[1, 2, 2, 1],
         padding="VALID",
     )
+
+
+@tf.custom_gradient
+def _doubled(images: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """The same with a gradient that XLA has, unlike the operation's own: an encoder is trained through a generator at rest."""
+    size = [2 * (images.shape[axis] or tf.shape(images)[axis]) for axis in (1, 2)]
+    return tf.raw_ops.ResizeNearestNeighbor(images=images, size=size), lambda upstream: 4.0 * mean_pool(upstream)
 
 
 @functools.cache

@@ -17,6 +17,8 @@ NOTICE = "research, not for diagnosis"
 MANUFACTURER = "fanogan_tf"
 # Of codes that no standard has.
 SCHEME = "99FANOGAN"
+# How the source says that its patient cannot be told; its results say so, too.
+_DEIDENTIFIED = ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _OF_THE_STUDY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
@@ -164,3 +166,12 @@ def whole(source: Any) -> Any:
         if name not in copy:
             setattr(copy, name, "")
     return copy
+
+
+def deidentified_as(source: Any, results: dict[str, Any]) -> dict[str, Any]:
+    """The results of `source`, which say of their patient what it says."""
+    for result in results.values():
+        for name in _DEIDENTIFIED:
+            if name in source:
+                result[name] = source[name]
+    return results

@@ -18,12 +18,10 @@ from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.errors import UserError, need
 from fanogan_tf.options import Options
 from fanogan_tf.reading import overlay, report_document, segmentation, volumes
-from fanogan_tf.reading.finding import Algorithm, Finding, whole
+from fanogan_tf.reading.finding import Algorithm, Finding, deidentified_as, whole
 
 # Of a film, where it was cropped; None where it was not, or the model itself says so.
 Box = Callable[[np.ndarray], tuple[int, int, int, int] | None]
-# How the source says that its patient cannot be told; its results say so, too.
-_DEIDENTIFIED = ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
 
 
 def objects(source: Any, film: np.ndarray | None, finding: Finding, algorithm: Algorithm) -> dict[str, Any]:
@@ -40,15 +38,7 @@ def objects(source: Any, film: np.ndarray | None, finding: Finding, algorithm: A
         overlay.KIND: overlay.secondary_capture(source, film, finding, algorithm),
     }
     found |= segmentation.segmentations(source, finding, algorithm)
-    return _deidentified_as(source, found)
-
-
-def _deidentified_as(source: Any, found: dict[str, Any]) -> dict[str, Any]:
-    for result in found.values():
-        for name in _DEIDENTIFIED:
-            if name in source:
-                result[name] = source[name]
-    return found
+    return deidentified_as(source, found)
 
 
 class Results:
@@ -102,7 +92,7 @@ class Results:
         with self._one(name):
             source = open_dicom(Path(name))
             found, _ = volumes.finding(data, maps, figures, self.calibration)
-            self._write(Path(name), source, _deidentified_as(source, volumes.objects(source, maps, found, self.algorithm)))
+            self._write(Path(name), source, volumes.objects(source, maps, found, self.algorithm))
 
     @contextlib.contextmanager
     def _one(self, name: str) -> Iterator[None]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from fanogan_tf.detection.calibration import Calibration
 from fanogan_tf.reading import overlay, report_document, segmentation
-from fanogan_tf.reading.finding import NOTICE, Algorithm, Finding, device, place, whole
+from fanogan_tf.reading.finding import NOTICE, Algorithm, Finding, deidentified_as, device, place, whole
 
 KIND = "parametric_map"
 
@@ -43,7 +43,7 @@ def finding(data: np.ndarray, maps: np.ndarray, figures: dict[str, Any], calibra
 
 
 def objects(source: Any, maps: np.ndarray, found: Finding, algorithm: Algorithm) -> dict[str, Any]:
-    """The results by their kind, pydicom Datasets.
+    """The results by their kind, pydicom Datasets. Where frames have no places, there are neither map nor segmentations.
 
     Args:
       source: what the volume was read from, one object of several frames.
@@ -56,11 +56,12 @@ def objects(source: Any, maps: np.ndarray, found: Finding, algorithm: Algorithm)
     made = {
         report_document.KIND: report_document.report(source, found, algorithm),
         overlay.KIND: overlay.secondary_capture(source, found.seen, found, algorithm),
-        KIND: parametric_map(source, maps, algorithm),
     }
-    if found.marked_from:
-        made |= segmentation.of_levels(source, maps, found.marked_from, algorithm)
-    return made
+    if all("PlanePositionSequence" in frame for frame in source.get("PerFrameFunctionalGroupsSequence") or [{}]):
+        made[KIND] = parametric_map(source, maps, algorithm)
+        if found.marked_from:
+            made |= segmentation.of_levels(source, maps, found.marked_from, algorithm)
+    return deidentified_as(source, made)
 
 
 def parametric_map(source: Any, maps: np.ndarray, algorithm: Algorithm) -> Any:

@@ -99,6 +99,26 @@ def test_pool_and_doubling_by_hand():
     np.testing.assert_array_equal(doubled, np.kron(image[0, ..., 0], np.ones((2, 2))))
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_doubling_at_rest_is_that_of_training(compiled):
+    """Values and gradients, compiled by XLA as well: an encoder is trained through a generator at rest."""
+    images, upstream = random(0, 2, 4, 6, 3), random(1, 2, 8, 12, 3)
+
+    @tf.function(jit_compile=compiled)
+    def doubled(images, training):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            found = resampling.upsample(images, training)
+            total = tf.reduce_sum(found * upstream)
+        return found, tape.gradient(total, images)
+
+    at_rest, in_training = doubled(tf.constant(images), False), doubled(tf.constant(images), True)
+    np.testing.assert_array_equal(at_rest[0], in_training[0])
+    np.testing.assert_allclose(at_rest[1], in_training[1], rtol=1e-6)
+    by_hand = np.reshape(upstream, (2, 4, 2, 6, 2, 3)).sum(axis=(2, 4))
+    np.testing.assert_allclose(at_rest[1], by_hand, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("layer", [ConvMeanPool, UpsampleConv])
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize("folded", [True, False])

@@ -102,6 +102,22 @@ def test_the_worst_bscan_is_shown(made, tmp_path):
     assert pixels.ndim == 3 and pixels.shape[-1] == 3
 
 
+def test_deidentified_in_deidentified_out(tmp_path):
+    removed = {"PatientIdentityRemoved": "YES", "DeidentificationMethod": "by hand"}
+    data, path = scan(tmp_path / "scan.dcm", **dict.fromkeys(OF_THE_PATIENT, ""), **removed)
+    source = pydicom.dcmread(path)
+    for result in volumes.objects(source, maps(), volumes.finding(data, maps(), FIGURES, CALIBRATION)[0], ALGORITHM).values():
+        assert not any(result.get(name) for name in OF_THE_PATIENT)
+        assert {name: result.get(name) for name in removed} == removed
+
+
+def test_frames_without_places(tmp_path):
+    """What needs them is left out; report and overlay are there all the same."""
+    data, path = scan(tmp_path / "scan.dcm", frame_positions=False)
+    found, _ = volumes.finding(data, maps(), FIGURES, CALIBRATION)
+    assert volumes.objects(pydicom.dcmread(path), maps(), found, ALGORITHM).keys() == {"report", "overlay"}
+
+
 def test_a_volume_of_another_kind_has_no_study(tmp_path):
     (tmp_path / "scan.vol").write_bytes(b"no DICOM")
     writer = Results(tmp_path / "out", ALGORITHM, CALIBRATION, True, lambda film: None)

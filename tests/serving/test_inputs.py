@@ -69,6 +69,7 @@ def test_the_export_takes_both(detector, served):
     assert {name: set(specs) for name, specs in served.inputs.items()} == {
         "serving_default": {"image", "region"},
         "serving_bytes": {"image_bytes", "region_bytes"},
+        "serving_rate": {"image", "region", "false_positive_rate"},
     }
     np.testing.assert_allclose(served(IMAGES, REGIONS)["score"], expected(), rtol=1e-5)
     files = ([png(image) for image in IMAGES], [png(region * 255) for region in REGIONS])
