@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from fanogan_tf import __version__
-from fanogan_tf.data.organ import FILM
 
 # In every series' description, so that no list in a PACS shows a result without it.
 NOTICE = "research, not for diagnosis"
@@ -116,6 +115,9 @@ class Finding:
 
 def _on_the_film(residual: np.ndarray, box: list[int]) -> np.ndarray:
     """(h, w) of a box -> (FILM, FILM), 0 outside of it."""
+    # Brings TensorFlow, which the readers' page does without.
+    from fanogan_tf.data.organ import FILM
+
     top, left, bottom, right = box
     film = np.zeros((FILM, FILM), np.float32)
     part = Image.fromarray(residual.astype(np.float32)).resize((right - left, bottom - top), Image.Resampling.BILINEAR)

@@ -4,6 +4,8 @@ import csv
 import datetime
 import io
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -263,6 +265,11 @@ def test_where_it_must_not_listen(folder, users, given, said):
     asked = {"ohif": "", "host": "127.0.0.1", "port": 0, "certificate": "", "key": ""} | given
     with pytest.raises(UserError, match=said):
         server.serve("sqlite://", folder, users, **asked)
+
+
+def test_the_page_starts_without_tensorflow():
+    loaded = "import sys, fanogan_tf.reading.page.server; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0
 
 
 def test_agreement_by_hand():
