@@ -7,6 +7,7 @@ probability and decision are inside. `serving.runtimes` runs the files.
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,8 +49,9 @@ def write(detector: Detector, path: Path, kind: str, weights: str, card: dict) -
         raise UserError(f"--weights={weights}: --format={kind} has {' and '.join(WEIGHTS[kind])}")
     path = Path(path)
     path = path if path.suffix == _ENDINGS[kind] else path.with_name(path.name + _ENDINGS[kind])
-    if path.exists():
-        raise UserError(f"{path}: is there already, and no model is written over; take another --output")
+    for part in (path, card_of(path), path.with_suffix(".bin") if kind == "openvino" else path):
+        if part.exists():
+            raise UserError(f"{part}: is there already, and no model is written over; take another --output")
     try:
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / path.name
@@ -161,6 +163,7 @@ def _refused(kind: str, detector: Detector, error: Exception) -> UserError:
     told = next(
         (line for line in lines if "nsupported" in line or "not supported" in line), lines[0] if lines else type(error).__name__
     )
+    told = re.sub(r"\S*/\S+: ?", "", told)  # Where it was tried is nobody's business.
     return UserError(f"--format={kind}: cannot hold the graph of {detector.KIND} ({told[:200]}); export it as saved_model")
 
 

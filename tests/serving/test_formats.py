@@ -78,6 +78,15 @@ def test_nothing_is_written_over(kind, path, detector):
     assert path.read_bytes() == before
 
 
+def test_what_lies_beside_is_not_written_over(detector, tmp_path):
+    for name in ("digits.bin", "digits.xml.card.json"):
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(UserError, match=f"{name}: is there already"):
+            exported.write(detector, tmp_path / "digits", CARD, kind="openvino")
+        assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+        (tmp_path / name).unlink()
+
+
 def test_coarser_weights_are_told_and_not_refused(detector, tmp_path):
     path = exported.write(detector, tmp_path / "small", CARD, kind="litert", weights="float16")
     line = saved_model.compare(detector, exported.load(path), made.test_set(), 16)
