@@ -1,4 +1,10 @@
-"""The order of the tests."""
+"""The order of the tests, and how often Python looks for garbage among them."""
+
+import gc
+
+# Traced graphs are millions of objects that live as long as the process. With Python's own threshold it goes through all of them
+# again and again, which took a good part of the suite's time; memory stays below what two workers have.
+gc.set_threshold(10_000, 20, 100)
 
 
 def pytest_collection_modifyitems(items):
