@@ -138,11 +138,8 @@ def score(run: RunDirectory, options: Options, images: list[Path], output: Path,
     kept = Path(output).resolve() == run.scores.resolve()
     groups = above.measure(detector, splits.test_groups, options, output, maps) if above and (kept or maps) else None
     if kept:
-        table = score_table.read(output)
-        kept_figures = measured.measure(
-            detector, splits.test, table, output, run.detector, counting, seed=options.seed, groups=groups, train=splits.train
-        )
-        kept_figures.save(run.measured)
+        scored = splits.test, score_table.read(output), output, run.detector, counting
+        measured.measure(detector, *scored, seed=options.seed, groups=groups, train=splits.train).save(run.measured)
     with files.whole_file(run.timing) as temporary:
         timing = {"images": count, "seconds": round(seconds, 3), "images_per_second": round(count / seconds, 1)}
         temporary.write_text(json.dumps(timing), encoding="utf-8")
@@ -283,7 +280,7 @@ def evaluate(run: RunDirectory, options: Options, subgroups: Sequence[str] = (),
         kept,
         timing=timing,
         facts=facts,
-        note=f"{options.method} on {datasets.describe(options)}",
+        note=_note(options),
         leaks=found,
         columns=columns,
         seed=options.seed,
@@ -330,7 +327,7 @@ def visual_turing(run: RunDirectory, options: Options, folder: Path, count: int)
     if above and splits.validation_groups:
         normal = above.anywhere(splits.validation_groups, normal.image_shape[:2], options)
     real, generated = turing.images(detector, normal, count, options.seed)
-    turing.write(folder, *turing.sheet(real, generated, options.seed, f"{options.method} on {datasets.describe(options)}"))
+    turing.write(folder, *turing.sheet(real, generated, options.seed, _note(options)))
     return f"{2 * count} images: {folder / 'sheet.png'}; which are real: {folder / 'key.csv'}"
 
 
@@ -377,6 +374,10 @@ def _threshold(run: RunDirectory, options: Options) -> dict[str, str]:
 
 def _training_times(run: RunDirectory, options: Options) -> dict[str, str]:
     return {f"training, {phase} phase": f"{s:.0f} s" for phase, s in METHODS[options.method].training_seconds(run).items()}
+
+
+def _note(options: Options) -> str:
+    return f"{options.method} on {datasets.describe(options)}"
 
 
 def _facts(options: Options) -> dict[str, str]:

@@ -42,8 +42,7 @@ def node(options: Options, given: frozenset[str]) -> None:
         from fanogan_tf.reading.outbox import CStore, Stow
     # A bar for every instance would fill the log.
     os.environ["TQDM_DISABLE"] = "1"
-    # What libraries warn of may name the patient: it goes into no log.
-    warnings.simplefilter("ignore")
+    _name_nobody()
     peers = [Peer.of(text, "peers") for text in values.peers]
     destination = Peer.of(values.destination, "destination", listens=True) if values.destination else None
     client = watch.client_of(values.dicomweb) if values.dicomweb else None
@@ -55,7 +54,7 @@ def node(options: Options, given: frozenset[str]) -> None:
     source: Source = Inbox(keeper, values.title, peers, values.host, values.port)
     if client is not None:
         source = watch.Watch(client, keeper, model.modalities, values.days, values.every)
-    outbox = CStore(destination, values.title) if destination else Stow(client, values.dicomweb)
+    outbox = CStore(destination, values.title) if destination else Stow(client)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -82,10 +81,16 @@ def reading(options: Options, given: frozenset[str]) -> None:
         users.ask(values.add_user)
         return
     _need("folder", "node")
+    _name_nobody()
     folder = Path(values.folder)
     if not values.ledger and not (folder / "ledger.sqlite").is_file():
         raise UserError(f"--folder={folder}: no ledger of a node in it; fanogan node makes one, or give --ledger")
     server.serve(_ledger(folder), folder, users, values.ohif, values.host, values.port, values.certificate, values.key)
+
+
+def _name_nobody() -> None:
+    """What libraries warn of may name the patient: it goes into no log."""
+    warnings.simplefilter("ignore")
 
 
 def _need(name: str, example: str) -> None:

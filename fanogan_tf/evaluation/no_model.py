@@ -52,7 +52,9 @@ def _nearest(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     squares = np.square(rows).sum(axis=1)
     for first in range(0, len(others), _CHUNK):
         part = others[first : first + _CHUNK]
-        found[first : first + _CHUNK] = np.square(part).sum(axis=1) + (squares - 2.0 * part @ rows.T).min(axis=1)
+        nearest = (squares - 2.0 * part @ rows.T).argmin(axis=1)
+        # Of the nearest one the difference itself: one of large sums would lose a small distance.
+        found[first : first + _CHUNK] = np.square(part - rows[nearest]).sum(axis=1)
     return np.asarray(found / rows.shape[1])
 
 

@@ -44,10 +44,10 @@ class CStore:
 
 
 class Stow:
-    """An archive on the web. client: of dicomweb-client."""
+    """An archive on the web, whose address may hold a password and is not repeated. client: of dicomweb-client."""
 
-    def __init__(self, client: Any, url: str):
-        self.client, self.url = client, url
+    def __init__(self, client: Any):
+        self.client = client
 
     def send(self, results: list[Any]) -> None:
         """Stores pydicom Datasets of one study.
@@ -60,10 +60,11 @@ class Stow:
         try:
             answer = self.client.store_instances(results)
         except (RequestException, ValueError) as error:
-            raise NotSent(f"{self.url} {web_error(error)}") from error
+            raise NotSent(f"the archive on the web {web_error(error)}") from error
         refused = answer.get("FailedSOPSequence") or []
         if refused:
-            raise NotSent(f"{self.url} refused {len(refused)} of {len(results)} results (0x{refused[0].FailureReason:04X})")
+            why = f"0x{refused[0].FailureReason:04X}"
+            raise NotSent(f"the archive on the web refused {len(refused)} of {len(results)} results ({why})")
 
 
 def web_error(error: Exception) -> str:

@@ -30,7 +30,7 @@ def client_of(url: str) -> Any:
     from dicomweb_client import DICOMwebClient
 
     if not url.startswith(("http://", "https://")):
-        raise UserError(f"--dicomweb={url}: give the address of an archive, as in http://127.0.0.1:8042/dicom-web")
+        raise UserError("--dicomweb: give the address of an archive, as in http://127.0.0.1:8042/dicom-web")
     client = DICOMwebClient(url)
     client.set_http_retry_params(retry=False)
     return client
@@ -55,7 +55,7 @@ class Watch:
         """Looks again and again, in the background; returns in words what it does."""
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        return f"watching {self.client.base_url}"
+        return f"watching an archive on the web for {', '.join(self.modalities)}"
 
     def end(self) -> None:
         """Looks no more."""

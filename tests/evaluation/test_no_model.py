@@ -31,7 +31,7 @@ def test_nearest_by_brute_force():
     train, test = lines(30, 0), lines(6, 1)
     found = no_model.scores(image_set(train), image_set(test), seed=0)[NEAREST]
     a, b = test.reshape(6, 1, -1) / 127.5, train.reshape(1, 30, -1) / 127.5
-    np.testing.assert_allclose(found, ((a - b) ** 2).mean(-1).min(1), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found, ((a - b) ** 2).mean(-1).min(1), rtol=1e-3, atol=1e-7)
 
 
 def test_what_lies_outside_the_components():

@@ -13,14 +13,13 @@ import numpy as np
 import pydicom
 import pytest
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from fanogan_tf.errors import UserError
 from fanogan_tf.reading.finding import Algorithm
 from fanogan_tf.reading.inbox import Inbox, Peer
 from fanogan_tf.reading.keeping import Keeper
-from fanogan_tf.reading.ledger import Call, Instance, Ledger, OtherContent, State, Study
+from fanogan_tf.reading.ledger import Call, Instance, Ledger, State, Study
 from fanogan_tf.reading.model import FilmModel
 from fanogan_tf.reading.node import Node
 from fanogan_tf.reading.outbox import CStore
@@ -309,28 +308,6 @@ def test_a_ledger_that_does_not_answer_ends_nothing(tmp_path, archive, monkeypat
     assert len(asked) == 2 and node.ledger.counts() == {State.SCORED: 1}
 
 
-def test_retries_wait_longer_each_time(tmp_path):
-    moment = [1000.0]
-    ledger = Ledger(f"sqlite:///{tmp_path / 'l.sqlite'}", retries=3, now=lambda: moment[0])
-    assert ledger.enter("1.1", "1", "A", tmp_path, "d") and not ledger.enter("1.1", "1", "A", tmp_path, "d")
-    with pytest.raises(OtherContent):
-        ledger.enter("1.1", "1", "A", tmp_path, "other")
-    waits = []
-    while (row := ledger.rows()[0]).state == State.RECEIVED:
-        ledger.later(row, "no")
-        waits.append(ledger.rows()[0].due - moment[0])
-        moment[0] += 1.0
-        assert ledger.next(State.RECEIVED) is None
-    assert waits[:3] == [2.0, 4.0, 8.0] and ledger.rows()[0].reason == "no; given up after 4 tries"
-
-
-@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.sqlite", "nonsense", "oracle://scott:tiger@db/x"])
-def test_a_ledger_that_cannot_be_opened(url):
-    with pytest.raises(UserError, match=r"^--ledger: that database cannot be opened \(.+\); check its address$") as raised:
-        Ledger(url)
-    assert "tiger" not in str(raised.value)
-
-
 def test_nobody_is_named(tmp_path, node):
     """Of the patient the ledger has a sha256, by which studies of one are found."""
     films = [film(tmp_path / "films", number, PatientID="P7", PatientName="Doe^Jane", StudyDate="20260102") for number in (1, 2)]
@@ -343,18 +320,6 @@ def test_nobody_is_named(tmp_path, node):
     columns = {column.name for table in (Instance, Study, Call) for column in table.__table__.columns}
     assert not [name for name in columns if "name" in name]
     assert b"Doe" not in (tmp_path / "ledger.sqlite").read_bytes() + (tmp_path / "ledger.sqlite-wal").read_bytes()
-
-
-def test_a_ledger_of_an_earlier_version(tmp_path):
-    """It gets the column that it has not, and keeps its rows."""
-    url = f"sqlite:///{tmp_path / 'l.sqlite'}"
-    before = Ledger(url)
-    before.enter("1.1", "1", "A", tmp_path, "d")
-    with before.sessions.begin() as session:
-        session.execute(text("ALTER TABLE instances DROP COLUMN certainly_normal"))
-    after = Ledger(url)
-    after.scored(after.rows()[0], 1.0, 0.5, False, True)
-    assert after.rows()[0].certainly_normal is True
 
 
 @pytest.mark.parametrize("words", ["", "ARCHIVE", "ARCHIVE@", "@127.0.0.1:1", "A@h:x", "A@h:70000", "SEVENTEENLETTERSX@h:1"])

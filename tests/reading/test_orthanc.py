@@ -109,7 +109,7 @@ def test_an_archive_on_the_web_is_watched(tmp_path, orthanc):
     client = client_of(f"http://{HERE}:{orthanc.http}/dicom-web")
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     keeper = Keeper(ledger, tmp_path / "instances", 0)
-    node = Node(MODEL, ledger, tmp_path, Stow(client, "ARCHIVE"))
+    node = Node(MODEL, ledger, tmp_path, Stow(client))
     assert Watch(client, keeper, ("DX",), days=7, every=1.0).look() == 0  # Six years old.
     running = Running(node, Watch(client, keeper, ("DX",), days=0, every=0.2))
     wait(lambda: ledger.counts() == {State.SENT: 3}, seconds=60)

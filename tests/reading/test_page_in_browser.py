@@ -11,22 +11,12 @@ import pytest
 from fanogan_tf.reading.page.application import application
 from fanogan_tf.reading.page.users import Users
 from fanogan_tf.reading.worklist import Filter, WorkList
-from tests.reading.test_page import PASSWORD, filled
+from tests.reading.test_page import PASSWORD
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium (Debian: chromium) is not installed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("node")
-
-
-@pytest.fixture(scope="module")
-def ledger(folder):
-    return filled(folder)
 
 
 @pytest.fixture(scope="module")

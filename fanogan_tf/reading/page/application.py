@@ -120,6 +120,7 @@ class _Pages:
 
     @_for_readers
     def work_list(self, request: Request) -> Response:
+        """The studies of a filter, those that are certainly normal apart."""
         chosen, asked = _filter(request)
         first = max(_number(request, "first", 0), 0)
         rows, count = self.work.rows(chosen, first, PER_PAGE), self.work.count(chosen)
@@ -140,6 +141,7 @@ class _Pages:
 
     @_for_readers
     def study(self, request: Request) -> Response:
+        """One study: a film, what is said of it, the calls, and the patient's other studies."""
         study = request.query_params.get("uid", "")
         row = self.work.row(study)
         if row is None:
@@ -169,6 +171,7 @@ class _Pages:
         )
 
     async def call(self, request: Request) -> Response:
+        """Keeps a reader's call, and shows the study again."""
         form = await self._form(request)
         reader = request.session.get("reader")
         if not reader:
@@ -197,6 +200,7 @@ class _Pages:
 
     @_for_readers
     def view(self, request: Request) -> Response:
+        """One of `views.NAMES` of an instance, a PNG."""
         name = request.path_params["name"]
         path = views.results_of(self.folder, self._instance(request)) / f"{name}.png"
         if name not in views.NAMES or not path.is_file():
@@ -205,17 +209,20 @@ class _Pages:
 
     @_for_readers
     def agreement(self, request: Request) -> Response:
+        """How far each reader and the model agree."""
         found = agreement.by_reader(self.work.calls(), self.work.called())
         return self._page(request, "agreement.html", found=found, says=list(Says))
 
     @_for_readers
     def calls(self, request: Request) -> Response:
+        """All calls as CSV."""
         content = agreement.as_csv(self.work.calls(), self.work.called())
         return PlainTextResponse(
             content, media_type="text/csv", headers={"Content-Disposition": "attachment; filename=calls.csv"}
         )
 
     async def login(self, request: Request) -> Response:
+        """The form, and what comes of it: a session, or why not."""
         if request.method == "GET":
             return self._page(request, "login.html", error="")
         form = await self._form(request)
@@ -232,6 +239,7 @@ class _Pages:
         return RedirectResponse("/", 303)
 
     async def logout(self, request: Request) -> Response:
+        """Ends the session."""
         await self._form(request)
         request.session.clear()
         return RedirectResponse("/login", 303)
