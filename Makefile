@@ -20,7 +20,7 @@ check: style
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test: style
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=20
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=20
 
 # The site, in build/site. Strict: a link to nowhere is an error.
 docs: $(VENV)/.installed_for_tests

@@ -19,7 +19,10 @@ setup(
     # The flagfiles live in flags/ and come into the package as fanogan_tf/flagfiles.
     packages=[*find_packages(include=["fanogan_tf", "fanogan_tf.*"]), "fanogan_tf.flagfiles"],
     package_dir={"fanogan_tf.flagfiles": "flags"},
-    package_data={"fanogan_tf": ["py.typed", "reading/page/*/*"], "fanogan_tf.flagfiles": ["*.flags"]},
+    package_data={
+        "fanogan_tf": ["py.typed", "archive/log4j2.properties", "reading/page/*/*"],
+        "fanogan_tf.flagfiles": ["*.flags"],
+    },
     entry_points={"console_scripts": ["fanogan=fanogan_tf.cli:main"]},
     install_requires=[
         "keras>=3.15,<3.16",
@@ -51,9 +54,9 @@ setup(
             "uvicorn>=0.38,<1",
         ],
         "oct": ["eyepy>=0.21,<0.22", "pydicom>=3,<4", "nibabel>=5.3,<6", "PyMaxflow>=1.3,<2"],
-        # KServe, Beam and TensorFlow agree on protobuf 6; newer ones are not tested together.
+        # KServe and TensorFlow agree on protobuf 6; newer ones are not tested together.
         "serving": ["kserve>=0.21,<0.22", "protobuf>=6.33,<6.34"],
-        "archive": ["apache-beam>=2.77,<2.78", "protobuf>=6.33,<6.34", "pyarrow>=25,<26"],
+        "archive": ["pyspark>=4.1,<4.4", "pyarrow>=25,<26"],
         "formats": [
             "tf2onnx>=1.17,<1.18",
             "onnx>=1.20,<2",

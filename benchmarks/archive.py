@@ -1,37 +1,37 @@
-"""Scoring an archive on Beam's DirectRunner against a plain loop over the same SavedModel: python benchmarks/archive.py
+"""Scoring an archive on Spark against a plain loop over the same SavedModel: python benchmarks/archive.py
 
 Both read the same synthetic PNG files with the project's reader, in batches of 64, and write one CSV row per image. The networks
-are tiny, so the figures show the cost of Beam and not that of the model. Every run is a process of its own.
+are tiny, so the figures show the cost of Spark and not that of the model. Every run is a process of its own. In one of them, a
+worker of the cluster is killed, with all its processes, when about half of the time has passed.
 """
 
+import contextlib
 import csv
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import command
 import numpy as np
+import spark_cluster
 import synthetic
 
-from fanogan_tf.archive.pipeline import score_archive
+from fanogan_tf.archive.spark import score_archive
 from fanogan_tf.data.decode import read_image, walk_images
 from fanogan_tf.networks.spec import NetworkSpec
 from fanogan_tf.options import Options
 from fanogan_tf.serving import saved_model
 from fanogan_tf.serving.export import export
 
-WHAT = "100,000 synthetic PNG files of 16x16 scored by a tiny SavedModel: on Beam's DirectRunner, and by a plain loop."
+WHAT = "100,000 synthetic PNG files of 16x16 scored by a tiny SavedModel: on Spark, and by a plain loop."
 SIDE, BATCH = 16, 64
 COLUMNS = ("image", "score", "probability", "anomalous", "image_residual", "feature_residual", "latent_distance")
-FORMS = {
-    "loop": None,
-    "beam": (),
-    "beam, 2 processes": ("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
-}
+LOOP, HERE, CLUSTER, KILLED = "loop", "this machine", "two workers", "two workers, one of them killed"
 
 
 def loop(model: Path, images: Path, output: Path) -> None:
-    """Scores as one would without Beam: one file after the other, in batches."""
+    """Scores as one would without Spark: one file after the other, in batches."""
     served = saved_model.load(model)
     with open(output, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -52,55 +52,113 @@ def loop(model: Path, images: Path, output: Path) -> None:
             write()
 
 
-def measure(form: str, model: str, images: str, output: str) -> dict:
-    """Measures the seconds of one form, loading and the start of workers included, and the peak memory of this process."""
-    start = time.perf_counter()
-    if FORMS[form] is None:
+class Workers(threading.Thread):
+    """Watches the memory of Spark's Python workers while a block runs.
+
+    peak_gb: the most that one of them has held.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak_gb = 0.0
+        self._ended = threading.Event()
+
+    def __enter__(self) -> "Workers":
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._ended.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.5):
+            for folder in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError, KeyError):  # It has ended in the meantime.
+                    if b"pyspark.daemon" in (folder / "cmdline").read_bytes():
+                        lines = (folder / "status").read_text(encoding="utf-8").splitlines()
+                        status = dict(line.split(":", 1) for line in lines)
+                        self.peak_gb = max(self.peak_gb, int(status["VmHWM"].removesuffix("kB")) * 1024 / 1e9)
+
+
+def measure(form: str, model: str, images: str, output: str, kill_after: float = 0.0) -> dict:
+    """Measures the seconds of one form, loading and the start of workers included, and the peak memory of a worker."""
+    if form == LOOP:
+        start = time.perf_counter()
         loop(Path(model), Path(images), Path(output))
-    else:
-        score_archive(model, [images], output, "csv", Options(score_batch_size=BATCH), frozenset(), FORMS[form])
-    return {"seconds": round(time.perf_counter() - start, 2), "peak_memory_gb": command.peak_memory_gb()}
+        return {"seconds": round(time.perf_counter() - start, 2), "peak_memory_gb": command.peak_memory_gb()}
+    with contextlib.ExitStack() as stack:
+        master = "local[*]"
+        if form != HERE:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+            made = stack.enter_context(spark_cluster.cluster(folder))
+            master = made.master
+            if kill_after:
+                timer = threading.Timer(kill_after, lambda: made.kill_worker_of(made.workers[0].pid))
+                stack.callback(timer.cancel)
+                timer.start()
+        workers = stack.enter_context(Workers())
+        start = time.perf_counter()
+        score_archive(model, [images], output, "csv", Options(score_batch_size=BATCH), frozenset(), master)
+        seconds = time.perf_counter() - start
+        if kill_after and made.workers[0].poll() is None:
+            raise AssertionError("the run has ended before its worker was killed")
+    return {"seconds": round(seconds, 2), "peak_memory_gb": round(workers.peak_gb, 3)}
 
 
 def scores_in(*tables: Path) -> dict[str, float]:
-    """Reads image -> score."""
-    scores = {}
+    """Reads image -> score. Raises AssertionError where an image has two rows."""
+    scores: dict[str, float] = {}
     for table in tables:
         with open(table, newline="", encoding="utf-8") as file:
-            scores |= {row["image"]: float(row["score"]) for row in csv.DictReader(file)}
+            for row in csv.DictReader(file):
+                if row["image"] in scores:
+                    raise AssertionError(f"{row['image']}: scored twice")
+                scores[row["image"]] = float(row["score"])
     return scores
 
 
+def largest_difference(expected: dict[str, float], output: Path) -> float:
+    """Relative, between the loop's scores and Spark's. Raises AssertionError where not every image has one row."""
+    scored = scores_in(*(output / "scores").glob("part-*.csv"))
+    if expected.keys() != scored.keys():
+        raise AssertionError("Spark and the loop have not scored the same files")
+    return max(abs(scored[name] - score) / abs(score) for name, score in expected.items())
+
+
 def run(quick: bool) -> dict:
-    few, many, rounds = (200, 1_000, 1) if quick else (20_000, 100_000, 2)
+    few, many, rounds = (400, 2_000, 1) if quick else (20_000, 100_000, 2)
+    runs: list[dict] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         model = str(export(synthetic.detector(NetworkSpec((SIDE, SIDE, 1), dim=2, latent_dim=4)), folder / "model"))
         sets = {count: folder / f"{count}" for count in (few, many)}
         for count, images in sets.items():
             synthetic.write_pngs(images, count, SIDE)
-        runs = []
+
+        def once(form: str, count: int, **more) -> Path:
+            output = folder / f"{len(runs)}"
+            measured = command.alone(form=form, model=model, images=str(sets[count]), output=str(output), **more)
+            runs.append({"form": form, "images": count, **measured})
+            return output
+
+        forms = (LOOP, HERE, CLUSTER)
+        outputs = {}
         for number in range(rounds):
-            for form in list(FORMS)[:: -1 if number % 2 else 1]:
-                output = folder / f"{form}-{number}"
-                measured = command.alone(form=form, model=model, images=str(sets[many]), output=str(output))
-                runs.append({"form": form, "images": many, **measured})
-        measured = command.alone(form="beam", model=model, images=str(sets[few]), output=str(folder / "few"))
-        runs.append({"form": "beam", "images": few, **measured})
-        expected, scored = scores_in(folder / "loop-0"), scores_in(*(folder / "beam-0").glob("scores-*"))
-        if expected.keys() != scored.keys():
-            raise AssertionError("Beam and the loop have not scored the same files")
-        difference = max(abs(scored[name] - score) / abs(score) for name, score in expected.items())
-    best = {form: min(entry["seconds"] for entry in runs if (entry["form"], entry["images"]) == (form, many)) for form in FORMS}
-    peaks = {
-        count: max(entry["peak_memory_gb"] for entry in runs if (entry["form"], entry["images"]) == ("beam", count))
-        for count in sets
-    }
+            for form in forms[:: -1 if number % 2 else 1]:
+                outputs[form] = once(form, many)
+        seconds = {form: min(one["seconds"] for one in runs if one["form"] == form) for form in forms}
+        outputs[KILLED] = once(KILLED, many, kill_after=seconds[CLUSTER] / 2)
+        once(HERE, few)
+        expected = scores_in(outputs.pop(LOOP))
+        differences = {form: largest_difference(expected, output) for form, output in outputs.items()}
     return {
-        "images_per_second": {form: round(many / seconds, 1) for form, seconds in best.items()},
-        "times_as_fast_as_the_loop": {form: round(best["loop"] / seconds, 3) for form, seconds in best.items() if form != "loop"},
-        "beam_peak_memory_gb_by_images": peaks,
-        "largest_relative_difference_of_scores": difference,
+        "images_per_second": {form: round(many / best, 1) for form, best in seconds.items()},
+        "times_as_fast_as_the_loop": {form: round(seconds[LOOP] / seconds[form], 3) for form in forms[1:]},
+        "peak_memory_of_a_worker_gb_by_images": {
+            count: max(one["peak_memory_gb"] for one in runs if (one["form"], one["images"]) == (HERE, count)) for count in sets
+        },
+        "every_image_has_one_row_and_scores_differ_by_at_most": differences,
         "runs": runs,
     }
 

@@ -65,15 +65,12 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
         _show(command_help.of_command(command, own))
         return
     try:
-        remaining = list(values([f"fanogan {name}", *map(_with_path, arguments)], known_only=bool(command.foreign)))[1:]
-        if command.foreign:
-            theirs = [argument for argument in remaining if argument.startswith("-")]
-            _extend(command.foreign, theirs)
-            remaining = [argument for argument in remaining if not argument.startswith("-")]
+        remaining = list(values([f"fanogan {name}", *map(_with_path, arguments)]))[1:]
         if remaining and not (command.rest and values[command.rest].present):
             raise UserError(f"unexpected argument {remaining[0]!r}; every setting is a --flag=value")
         if remaining:
-            _extend(command.rest, remaining)
+            rest = values[command.rest]
+            rest.value = [*(rest.value or []), *remaining]
         command.main(*option_flags.from_flags())
     except flags.Error as error:
         _fail(" ".join(str(error).split()))
@@ -96,12 +93,6 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> None:
 
 def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
-def _extend(name: str, more: list[str]) -> None:
-    """Adds values to a multi-string flag."""
-    flag = flags.FLAGS[name]
-    flag.value = [*(flag.value or []), *more]
 
 
 def flagfiles() -> dict[str, Path]:

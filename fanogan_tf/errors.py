@@ -1,5 +1,10 @@
-"""The one exception that reaches a user, and the libraries whose absence it tells."""
+"""The one exception that reaches a user; the libraries whose absence it tells; and the quiet start of TensorFlow."""
 
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -18,3 +23,31 @@ def need(module: str, extra: str, what: str) -> None:
         __import__(module)
     except ImportError as error:
         raise UserError(f"{what} needs {module}: pip install 'fanogan_tf[{extra}]'") from error
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Around a process's first import of TensorFlow, which greets on stderr before any log level can be set.
+
+    What native code writes there is kept aside, and shown only if the import fails.
+
+    Raises:
+      UserError: TensorFlow is not installed.
+    """
+    with tempfile.TemporaryFile() as aside:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            if error.name != "tensorflow":
+                raise
+            raise UserError("TensorFlow is not installed; pip install 'fanogan_tf[cpu]', or [gpu], brings it") from error
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,30 +1,50 @@
-"""An archive's files, wherever Beam can reach them: paths, and URLs such as gs://bucket/folder.
+"""An archive's files, wherever they are: paths, and URLs such as s3://bucket/folder, which PyArrow's file systems read.
 
 A file's name is what tables show: its path as the user gave it, or its whole URL.
 """
 
 import contextlib
-import shutil
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from apache_beam.io.filesystem import BeamIOError
-from apache_beam.io.filesystems import FileSystems
+import pyarrow
+from pyarrow import fs
 
 from fanogan_tf.data.decode import EXTENSIONS, walk_images
+from fanogan_tf.datasets import Volumes
 from fanogan_tf.errors import UserError
-from fanogan_tf.oct.dataset import named_volumes
-from fanogan_tf.oct.readers.find import VOLUME_EXTENSIONS
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/]*)(.*)", re.DOTALL)
 
 
 def is_url(name: str) -> bool:
-    """Tells whether only Beam's file systems can read `name`."""
-    return FileSystems.get_scheme(name) is not None
+    """Tells whether `name` is a URL and no path."""
+    return _URL.fullmatch(name) is not None
 
 
-def found(names: Sequence[str], volumes: bool = False) -> Iterator[str]:
-    """Yields every image, or every volume, in the files and folders `names`, each once.
+def place(name: str) -> tuple[fs.FileSystem, str]:
+    """The file system that holds `name`, and the name's path in it.
+
+    Raises:
+      UserError: no file system here reads such URLs.
+    """
+    url = _URL.fullmatch(name)
+    if url is None:
+        return fs.LocalFileSystem(), str(Path(name).absolute())
+    scheme, authority, inside = url.groups()
+    # Hadoop calls it s3a. Only the root is parsed as a URL, so a name may hold any characters.
+    root = f"{'s3' if scheme == 's3a' else scheme}://{authority}/"
+    try:
+        system, path = fs.FileSystem.from_uri(root)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise UserError(f"{name}: cannot be reached ({_line(error)}); PyArrow reads s3://, gs://, abfs://, hdfs://") from error
+    return system, f"{path.rstrip('/')}{inside}".rstrip("/")
+
+
+def found(names: Sequence[str], groups: Volumes | None = None) -> Iterator[str]:
+    """Yields every image, or every volume where the data set has `groups`, in the files and folders `names`, each once.
 
     They are yielded as they are found, so memory does not grow with the number of images. Below a URL, a volume must be a single
     file.
@@ -33,11 +53,12 @@ def found(names: Sequence[str], volumes: bool = False) -> Iterator[str]:
       UserError: a path does not exist, or a folder has nothing to score.
     """
     paths = [Path(name) for name in names if not is_url(name)]
-    if volumes:
-        yield from (path.as_posix() for path in named_volumes(paths))
+    if groups:
+        yield from (path.as_posix() for path in groups.found(paths))
     else:
         yield from _images(paths)
-    yield from _below_urls([name for name in names if is_url(name)], volumes)
+    for url in dict.fromkeys(name.rstrip("/") for name in names if is_url(name)):
+        yield from _below_url(url, groups.EXTENSIONS if groups else EXTENSIONS)
 
 
 @contextlib.contextmanager
@@ -50,17 +71,10 @@ def at_hand(name: str) -> Iterator[Path]:
     if not is_url(name):
         yield Path(name)
         return
+    system, path = place(name)
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, name.rstrip("/").rpartition("/")[2])
-        for match in FileSystems.match([name, name.rstrip("/") + "/**"]):
-            for file in match.metadata_list:
-                inside = file.path.removeprefix(name).lstrip("/")
-                target = copy / inside if inside else copy
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with FileSystems.open(file.path) as source, open(target, "wb") as sink:
-                    shutil.copyfileobj(source, sink)
-        if not copy.exists():
-            raise FileNotFoundError(f"{name}: no such file or folder")
+        copy = Path(folder, path.rpartition("/")[2])
+        fs.copy_files(path, str(copy), source_filesystem=system, destination_filesystem=fs.LocalFileSystem())
         yield copy
 
 
@@ -92,21 +106,22 @@ def _searched(folder: Path, other: Path) -> bool:
     return folder.is_relative_to(other) and not any(part.startswith(".") for part in folder.relative_to(other).parts)
 
 
-def _below_urls(urls: list[str], volumes: bool) -> Iterator[str]:
-    extensions = VOLUME_EXTENSIONS if volumes else EXTENSIONS
-    for url in (url.rstrip("/") for url in urls):
-        try:
-            whole, below = FileSystems.match([url, f"{url}/**"])
-        except (BeamIOError, ValueError) as error:  # ValueError: no file system of that scheme is installed.
-            raise UserError(f"{url}: cannot be searched ({error}); Beam reads gs:// with apache-beam[gcp]") from error
-        paths = [file.path for file in whole.metadata_list] or [
-            file.path for file in below.metadata_list if _visible(file.path.removeprefix(url), extensions)
-        ]
-        if not paths:
-            raise UserError(f"{url}: nothing to score here; looked for {', '.join(extensions)} at any depth")
-        yield from paths
+def _below_url(url: str, extensions: tuple[str, ...]) -> Iterator[str]:
+    system, path = place(url)
+    try:
+        what = system.get_file_info(path)
+        below = system.get_file_info(fs.FileSelector(path, recursive=True)) if what.type == fs.FileType.Directory else []
+    except OSError as error:
+        raise UserError(f"{url}: cannot be searched ({_line(error)}); check the address and your rights") from error
+    insides = [one.path[len(path) :] for one in below if one.type == fs.FileType.File]
+    visible = [inside for inside in insides if "/." not in inside and inside.lower().endswith(extensions)]
+    if what.type == fs.FileType.File:
+        yield url
+    elif visible:
+        yield from (url + inside for inside in visible)
+    else:
+        raise UserError(f"{url}: nothing to score here; looked for {', '.join(extensions)} at any depth")
 
 
-def _visible(inside: str, extensions: tuple[str, ...]) -> bool:
-    hidden = any(part.startswith(".") for part in inside.split("/"))
-    return not hidden and inside.lower().endswith(extensions)
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -9,8 +9,8 @@ from pathlib import Path
 from absl import flags
 
 from fanogan_tf import errors
-from fanogan_tf.commands.command import Command, starting
-from fanogan_tf.errors import UserError
+from fanogan_tf.commands.command import Command
+from fanogan_tf.errors import UserError, starting
 from fanogan_tf.options import Options
 
 

@@ -1,13 +1,12 @@
 """The commands that score and look: score, evaluate, screen, compare, visual_turing, score_archive."""
 
-import logging
 from pathlib import Path
 
 from absl import flags
 
 from fanogan_tf import errors
-from fanogan_tf.commands.command import Command, starting
-from fanogan_tf.errors import UserError
+from fanogan_tf.commands.command import Command
+from fanogan_tf.errors import UserError, starting
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 
@@ -17,17 +16,17 @@ def score(options: Options, given: frozenset[str]) -> None:
 
     fanogan score --run_dir=runs/digits [--images=PATH ...] [--output=CSV] [--maps=DIR] [--dicom=DIR]
 
-    Or with an exported model, without its run: fanogan score --saved_model=models/digits --images=PATH ... --output=CSV
+    Or with an exported model, without its run: fanogan score --model=models/digits --images=PATH ... --output=CSV
     """
     values = flags.FLAGS
     images, output = [Path(path) for path in values.images], values.output
     if values.dicom and not images:
         raise UserError(f"--dicom={values.dicom}: results go to the studies of DICOM images; name those with --images")
-    if values.saved_model:
+    if values.model:
         _check_without_run(values)
         with starting():
             from fanogan_tf import pipeline
-        count = pipeline.score_exported(Path(values.saved_model), options, given, images, Path(output), values.maps, values.dicom)
+        count = pipeline.score_exported(Path(values.model), options, given, images, Path(output), values.maps, values.dicom)
     else:
         run = RunDirectory(values.run_dir)
         options = run.options(options, given)
@@ -41,10 +40,11 @@ def score(options: Options, given: frozenset[str]) -> None:
 def _score_flags() -> None:
     flags.DEFINE_string("run_dir", "", "The trained run.")
     flags.DEFINE_string(
-        "saved_model",
+        "model",
         "",
-        "Instead of a run: an exported model. Needs --images and --output; prepared volumes go to cache/ beside it.",
+        "Instead of a run: an exported model, of any format. Needs --images and --output; prepared volumes go to cache/ there.",
     )
+    flags.DEFINE_alias("saved_model", "model")  # As it was called when there was one format.
     flags.DEFINE_multi_string("images", [], "Files and folders to score, as many as you like. Without it, the test split.")
     flags.DEFINE_string("output", "", "The CSV to write. Without it, scores.csv in the run, or images.csv there with --images.")
     flags.DEFINE_string("maps", "", "Folder for pixel maps, PNGs beside each other for each image.")
@@ -57,11 +57,11 @@ def _score_flags() -> None:
 
 def _check_without_run(values: flags.FlagValues) -> None:
     if values.run_dir:
-        raise UserError("--saved_model and --run_dir: give one of them")
+        raise UserError("--model and --run_dir: give one of them")
     if not values.images:
-        raise UserError("--saved_model: has no test split of its own; name files or folders with --images")
+        raise UserError("--model: has no test split of its own; name files or folders with --images")
     if not values.output:
-        raise UserError("--saved_model: say with --output which CSV to write")
+        raise UserError("--model: say with --output which CSV to write")
 
 
 def evaluate(options: Options, given: frozenset[str]) -> None:
@@ -183,31 +183,36 @@ def _visual_turing_flags() -> None:
 
 
 def score_archive(options: Options, given: frozenset[str]) -> None:
-    """Scores archives with an exported model on Apache Beam.
+    """Scores archives with an exported model on Apache Spark.
 
-    fanogan score_archive --saved_model=DIR --images=PATH --output=DIR
+    fanogan score_archive --model=DIR --images=PATH --output=DIR [--master=spark://HOST:7077]
 
-    Flags that are none of these go to Beam: --runner=FlinkRunner, --direct_num_workers=2, ...
+    On a cluster: spark-submit [its flags] scripts/score_archive.py --model=DIR --images=PATH --output=DIR
     """
     values = flags.FLAGS
-    for name in ("saved_model", "images", "output"):
+    for name in ("model", "images", "output"):
         if not values[name].value:
             raise UserError(f"--{name}: has to be given; see --help")
-    logging.getLogger().setLevel(logging.ERROR)  # Beam warns of what it does not find when it is imported.
-    errors.need("apache_beam", "archive", "fanogan score_archive")
+    settings = dict(setting.partition("=")[::2] for setting in values.spark)
+    if odd := [name for name in settings if not name.startswith("spark.")]:
+        raise UserError(f"--spark={odd[0]}: give one of Spark's settings, as in --spark=spark.driver.memory=4g")
+    errors.need("pyspark", "archive", "fanogan score_archive")
     with starting():
-        from fanogan_tf.archive.pipeline import score_archive
-    print(score_archive(values.saved_model, values.images, values.output, values.format, options, given, values.beam))
+        from fanogan_tf.archive.spark import score_archive
+    images = values.images
+    print(score_archive(values.model, images, values.output, values.format, options, given, values.master, settings))
 
 
 def _score_archive_flags() -> None:
-    flags.DEFINE_string("saved_model", "", "A version that fanogan export wrote.")
+    flags.DEFINE_string("model", "", "What fanogan export wrote: the model's folder, one of its versions, or a file.")
+    flags.DEFINE_alias("saved_model", "model")  # See `_score_flags`.
     flags.DEFINE_multi_string(
         "images", [], "Files and folders to score, as many as you like: images, or volumes for a model of OCT."
     )
     flags.DEFINE_string("output", "", "The folder to make for the scores.")
     flags.DEFINE_enum("format", "csv", ["csv", "parquet"], "Of the tables.")
-    flags.DEFINE_multi_string("beam", [], "A flag for Beam, where ours has the same name: --beam=--seed=1.")
+    flags.DEFINE_string("master", "local[*]", "Spark's master: local[CORES], or a cluster. Under spark-submit, its own is taken.")
+    flags.DEFINE_multi_string("spark", [], "A setting of Spark, as in --spark=spark.driver.memory=4g; as many as you like.")
 
 
 SCORE = Command(score, _score_flags, scopes=("scoring", "running"), rest="images")
@@ -216,4 +221,4 @@ DOCTOR = Command(doctor, _doctor_flags, scopes=())
 SCREEN = Command(screen, _screen_flags, scopes=("scoring", "running"), rest="diseased")
 COMPARE = Command(compare, _compare_flags, scopes=())
 VISUAL_TURING = Command(visual_turing, _visual_turing_flags, scopes=())
-SCORE_ARCHIVE = Command(score_archive, _score_archive_flags, scopes=("scoring", "running"), rest="images", foreign="beam")
+SCORE_ARCHIVE = Command(score_archive, _score_archive_flags, scopes=("scoring", "running"), rest="images")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from absl import flags
 
-from fanogan_tf.commands.command import Command, starting
-from fanogan_tf.errors import UserError
+from fanogan_tf.commands.command import Command
+from fanogan_tf.errors import UserError, starting
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 

@@ -4,8 +4,9 @@ import sys
 
 from absl import flags
 
-from fanogan_tf.commands.command import Command, starting
+from fanogan_tf.commands.command import Command
 from fanogan_tf.distributed import cluster
+from fanogan_tf.errors import starting
 from fanogan_tf.options import Options
 from fanogan_tf.run_directory import RunDirectory
 

@@ -27,7 +27,7 @@ COLUMNS = (
 )
 # The last column, where there is a filter: see `Calibration.filter`.
 SCREENED = "screened"
-_SCREENED_AS = {True: "certainly_normal", False: "to_reader"}
+SCREENED_AS = {True: "certainly_normal", False: "to_reader"}
 # File names may hold bytes that are no UTF-8; they come back as they were.
 _ENCODING: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 _FLOATS = ("score", "probability", "image_residual", "feature_residual", "latent_distance")
@@ -95,7 +95,7 @@ def as_fields(row: dict, further: Iterable[str] = ()) -> dict[str, str | int]:
     fields["anomalous"] = int(row["anomalous"])
     fields.update({name: "" if np.isnan(row[name]) else f"{row[name]:.9g}" for name in (*_FLOATS, *further)})
     if "certainly_normal" in row:
-        fields[SCREENED] = _SCREENED_AS[bool(row["certainly_normal"])]
+        fields[SCREENED] = SCREENED_AS[bool(row["certainly_normal"])]
     return fields
 
 
@@ -121,7 +121,7 @@ def read(path: Path) -> ScoreTable:
         floats = {name: np.array([float(row[name] or "nan") for row in rows], np.float64) for name in (*_FLOATS, *further)}
         labels = np.array([int(row["label"] or -1) for row in rows], np.int64)
         anomalous = np.array([bool(int(row["anomalous"])) for row in rows], bool)
-        sure = {as_text: said for said, as_text in _SCREENED_AS.items()}
+        sure = {as_text: said for said, as_text in SCREENED_AS.items()}
         certainly_normal = np.array([sure[row[SCREENED]] for row in rows], bool) if screened else None
     except (TypeError, ValueError, KeyError) as error:
         raise UserError(f"{path}: a damaged score table ({error}); run fanogan score again") from error

@@ -52,18 +52,23 @@ def score_rows(
         # The device scores one batch while the rows of the last are made.
         for batch, judged in ordered_map(judged_with, source.batches(batch_size), workers=1, ahead=1):
             on_batch(batch, judged)
-            for i, name in enumerate(batch["name"]):
-                yield {
-                    "image": str(name),
-                    "group": str(batch["group"][i]) if "group" in batch else "",
-                    "label": int(batch["label"][i]),
-                    "class": str(batch["class_name"][i]),
-                    **{name: judged[name][i] for name in ("score", "probability", "anomalous")},
-                    **{term: judged[term][i] if term in judged else math.nan for term in OWN},
-                    **{term: judged[term][i] for term in FURTHER if term in judged},
-                    **({"certainly_normal": judged["certainly_normal"][i]} if "certainly_normal" in judged else {}),
-                }
+            yield from rows_of(batch, judged)
             bar.update(len(batch["name"]))
+
+
+def rows_of(batch: dict, judged: dict) -> Iterator[dict]:
+    """The rows of `score_table` of a batch and what `Detector.judge` said of it; each has its `group` as well."""
+    for i, name in enumerate(batch["name"]):
+        yield {
+            "image": str(name),
+            "group": str(batch["group"][i]) if "group" in batch else "",
+            "label": int(batch["label"][i]),
+            "class": str(batch["class_name"][i]),
+            **{name: judged[name][i] for name in ("score", "probability", "anomalous")},
+            **{term: judged[term][i] if term in judged else math.nan for term in OWN},
+            **{term: judged[term][i] for term in FURTHER if term in judged},
+            **({"certainly_normal": judged["certainly_normal"][i]} if "certainly_normal" in judged else {}),
+        }
 
 
 def anomaly_score(image_residual: tf.Tensor, feature_residual: tf.Tensor, kappa: float) -> tf.Tensor:

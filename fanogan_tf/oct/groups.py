@@ -10,12 +10,14 @@ from tqdm import tqdm
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection import score_table, scoring
 from fanogan_tf.oct import dataset, volume_scores
+from fanogan_tf.oct.cache import VolumeFile
 from fanogan_tf.oct.map_files import save_volume_maps
 from fanogan_tf.oct.maps import area_maps
-from fanogan_tf.oct.preparation import PreparedVolume
+from fanogan_tf.oct.preparation import PreparedVolume, prepare
+from fanogan_tf.oct.readers.find import VOLUME_EXTENSIONS
 from fanogan_tf.oct.volume import FLUID
 from fanogan_tf.oct.volume_metrics import volume_metrics
-from fanogan_tf.oct.volume_scores import VolumeScores
+from fanogan_tf.oct.volume_scores import Tally, VolumeScores
 from fanogan_tf.options import Options
 
 # Takes a volume's name, data and maps, and its row of the table.
@@ -23,7 +25,35 @@ OnEach = Callable[[str, np.ndarray, np.ndarray, dict], None]
 
 
 class Volumes:
-    """What `Dataset.groups` does for data sets of volumes."""
+    """What `Dataset.groups` does for data sets of volumes.
+
+    Attributes:
+      EXTENSIONS: of the files that hold a volume each.
+      COLUMNS: of the table of volumes.
+    """
+
+    EXTENSIONS = VOLUME_EXTENSIONS
+    COLUMNS = volume_scores.COLUMNS
+
+    def found(self, paths: Sequence[Path]) -> list[Path]:
+        """The volumes that a user names, files and folders of them, see `dataset.named_volumes`."""
+        return dataset.named_volumes(paths)
+
+    def opened(self, path: Path, name: str, options: Options) -> tuple[PreparedVolume, ImageSet]:
+        """One volume and the patches that are scored of it. Nothing is cached.
+
+        Raises:
+          UserError: it cannot be read or used.
+        """
+        volume = prepare(VolumeFile(path, name).make(), dataset.preparation(options))
+        return volume, dataset.grid_patches([volume], dataset.patch_size(options))
+
+    def row(self, volume: PreparedVolume, rows: Iterable[dict]) -> dict:
+        """The volume's row, made of those of its patches."""
+        tally = Tally()
+        for row in rows:
+            tally.add(row)
+        return volume_scores.facts(volume) | tally.figures()
 
     def write_scores(self, rows: Iterable[dict], volumes: Sequence[PreparedVolume], output: Path) -> int:
         """Writes the patches' rows to `output`, and those of their volumes beside it as `NAME.volumes.csv`; returns how many."""

@@ -35,13 +35,6 @@ class Tally:
         self.total += score
         self.highest = max(self.highest, score)
 
-    def join(self, other: "Tally") -> None:
-        """Counts what `other` has counted as well."""
-        self.patches += other.patches
-        self.anomalous += other.anomalous
-        self.total += other.total
-        self.highest = max(self.highest, other.highest)
-
     def figures(self) -> dict[str, int | float]:
         """patches, and of a volume that has any, score_mean, score_max and share_anomalous; else those are NaN."""
         if not self.patches:

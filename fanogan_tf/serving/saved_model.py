@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.detection.detector import Detector
@@ -30,10 +31,14 @@ def load(folder: Path) -> "ServedDetector":
       UserError: there is no SavedModel, or one that `fanogan export` has not written (says which signature is missing).
     """
     path = version_folder(folder)
+    told = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # TensorFlow warns that there are no gradients, which nobody takes here.
     try:
         module = tf.saved_model.load(str(path))
     except Exception as error:  # A damaged file gives anything from DecodeError to ValueError.
         raise UserError(f"{path}: a damaged SavedModel ({' '.join(str(error).split())[:200]}); export it again") from error
+    finally:
+        logging.set_verbosity(told)
     for name, given in SCORING.items():
         function = getattr(module, "signatures", {}).get(name)
         if function is None:

@@ -1,100 +1,12 @@
-import io
 import os
 
 import pytest
-from apache_beam.io.filesystem import BeamIOError, FileMetadata, FileSystem
 
-from fanogan_tf.archive.files import at_hand, found
+from fanogan_tf.archive.files import at_hand, found, is_url, place
 from fanogan_tf.data.image_stream import ImageStream
+from fanogan_tf.datasets import Volumes
 from fanogan_tf.errors import UserError
-from fanogan_tf.options import Options
-from tests.helpers.archived import assert_same_rows, exported, rows_of, score, write_images
-
-FILES: dict[str, bytes] = {}  # The contents of the shelf.
-
-
-class _Handle(io.BytesIO):
-    def __init__(self, path):
-        super().__init__()
-        self._path = path
-
-    def close(self):
-        if not self.closed:
-            FILES[self._path] = self.getvalue()
-        super().close()
-
-
-class Shelf(FileSystem):
-    """A file system at shelf://, which only Beam can reach, like buckets."""
-
-    @classmethod
-    def scheme(cls):
-        return "shelf"
-
-    def join(self, basepath, *paths):
-        return "/".join([basepath.rstrip("/"), *paths])
-
-    def split(self, path):
-        head, _, tail = path.rpartition("/")
-        return head, tail
-
-    def mkdirs(self, path):
-        pass
-
-    def has_dirs(self):
-        return False
-
-    def _list(self, dir_or_prefix):
-        for path in sorted(FILES):
-            if path.startswith(dir_or_prefix):
-                yield FileMetadata(path, len(FILES[path]))
-
-    def create(self, path, mime_type="", compression_type=""):
-        return _Handle(path)
-
-    def open(self, path, mime_type="", compression_type=""):
-        if path not in FILES:
-            raise BeamIOError(f"{path} not found")
-        return io.BytesIO(FILES[path])
-
-    def copy(self, source_file_names, destination_file_names):
-        for source, destination in zip(source_file_names, destination_file_names, strict=True):
-            FILES[destination] = FILES[source]
-
-    def rename(self, source_file_names, destination_file_names):
-        self.copy(source_file_names, destination_file_names)
-        self.delete(source_file_names)
-
-    def exists(self, path):
-        return path in FILES
-
-    def size(self, path):
-        return len(FILES[path])
-
-    def last_updated(self, path):
-        return 0.0
-
-    def checksum(self, path):
-        return ""
-
-    def metadata(self, path):
-        return FileMetadata(path, self.size(path))
-
-    def delete(self, paths):
-        for path in [file for file in FILES if any(file == path or file.startswith(f"{path}/") for path in paths)]:
-            del FILES[path]
-
-
-@pytest.fixture
-def shelf():
-    FILES.clear()
-    return FILES
-
-
-def put(folder, url):
-    for path in folder.rglob("*"):
-        if path.is_file():
-            FILES[f"{url}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+from tests.helpers.archived import write_images
 
 
 @pytest.fixture
@@ -140,49 +52,48 @@ def test_paths_without_images(folder):
             list(found([str(folder / name)]))
 
 
-def test_below_a_url(folder, shelf):
-    put(folder, "shelf://bucket/f")
-    names = [f"shelf://bucket/f/{name}" for name in ("000.png", "001.png", "sub/000.png", "sub/001.png")]
-    assert sorted(found(["shelf://bucket/f/"])) == names == sorted(found(["shelf://bucket/f"]))
-    assert list(found(["shelf://bucket/f/sub/000.png"])) == ["shelf://bucket/f/sub/000.png"]
-    for url in ("shelf://bucket/none", "nobodys://bucket/f"):
-        with pytest.raises(UserError, match=url):
-            list(found([url]))
+def test_below_a_url(folder):
+    url = f"file://{folder}"
+    names = [f"{url}/{name}" for name in ("000.png", "001.png", "sub/000.png", "sub/001.png")]
+    assert sorted(found([f"{url}/"])) == names == sorted(found([url])) == sorted(found([url, f"{url}/"]))
+    assert list(found([names[2]])) == names[2:3]
+    for wrong, said in ((f"{url}/none", "nothing to score here"), ("nobodys://bucket/f", "cannot be reached")):
+        with pytest.raises(UserError, match=f"{wrong}: {said}"):
+            list(found([wrong]))
 
 
-def test_volumes_below_a_url_are_single_files(shelf):
-    FILES.update({"shelf://b/1.vol": b"", "shelf://b/scans/1.png": b"", "shelf://b/2.dcm": b""})
-    assert sorted(found(["shelf://b"], volumes=True)) == ["shelf://b/1.vol", "shelf://b/2.dcm"]
+def test_a_url_may_hold_any_characters(folder):
+    """As names of objects in a bucket do. Nothing of them is an escape."""
+    odd = folder / "a b#c?d%20[1]"
+    odd.mkdir()
+    (folder / "000.png").rename(odd / "é #1.png")
+    assert list(found([f"file://{odd}"])) == [f"file://{odd}/é #1.png"]
+    with at_hand(f"file://{odd}/é #1.png") as path:
+        assert path.read_bytes() == (odd / "é #1.png").read_bytes()
 
 
-def test_a_url_is_copied_and_the_copy_deleted_afterwards(folder, shelf):
-    put(folder, "shelf://bucket/f")
-    with at_hand("shelf://bucket/f/001.png") as path:
+def test_volumes_below_a_url_are_single_files(tmp_path):
+    for name in ("1.vol", "scans/1.png", "2.dcm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert sorted(found([f"file://{tmp_path}"], Volumes())) == [f"file://{tmp_path}/1.vol", f"file://{tmp_path}/2.dcm"]
+
+
+def test_a_url_is_copied_and_the_copy_deleted_afterwards(folder):
+    with at_hand(f"file://{folder}/001.png") as path:
         assert path.name == "001.png" and path.read_bytes() == (folder / "001.png").read_bytes()
-    with at_hand("shelf://bucket/f") as copy:
+        assert path.parent != folder
+    with at_hand(f"file://{folder}") as copy:
         assert (copy / "sub/000.png").read_bytes() == (folder / "sub/000.png").read_bytes()
     assert not path.exists() and not copy.exists()
-    with pytest.raises(FileNotFoundError, match="none"), at_hand("shelf://bucket/none.png"):
+    with pytest.raises(FileNotFoundError, match="none"), at_hand(f"file://{folder}/none.png"):
         pass
     with at_hand(str(folder)) as path:
         assert path == folder
 
 
-@pytest.mark.slow
-def test_everything_by_url(folder, shelf, tmp_path):
-    """Model, images and output at URLs give the same scores as at paths."""
-    model = exported(tmp_path / "models", Options(), side=8)
-    put(model, "shelf://bucket/models/1")
-    put(folder, "shelf://bucket/f")
-    FILES["shelf://bucket/f/broken.png"] = b"no image"
-    line = score("shelf://bucket/models/1", ["shelf://bucket/f"], "shelf://bucket/out")
-    assert line == "5 files, 4 images, 1 unreadable: shelf://bucket/out"
-    with pytest.raises(UserError, match="is there already"):
-        score("shelf://bucket/models/1", ["shelf://bucket/f"], "shelf://bucket/out")
-
-    out = {path.removeprefix("shelf://bucket/out/"): content for path, content in FILES.items() if "/out/" in path}
-    assert sorted(out) == ["scores-00000-of-00001.csv", "summary.json", "unreadable.csv"]
-    assert out["unreadable.csv"].decode().splitlines()[1].startswith('shelf://bucket/f/broken.png,"unreadable image (')
-    (tmp_path / "by_url.csv").write_bytes(out["scores-00000-of-00001.csv"].replace(b"shelf://bucket/f", str(folder).encode()))
-    score(model, [folder], tmp_path / "out")
-    assert_same_rows(rows_of(tmp_path / "by_url.csv"), rows_of(*(tmp_path / "out").glob("scores-*")))
+def test_places():
+    assert is_url("s3://bucket/f") and not is_url("/a/s3:/b") and not is_url("C:\\scans")
+    system, path = place("gs://bucket/a b/c#1/")
+    assert system.type_name == "gcs" and path == "bucket/a b/c#1"
+    assert place("scans")[1] == os.path.abspath("scans")

@@ -72,7 +72,7 @@ def test_mistakes_are_answered_at_once():
         (["train", "stray"], "unexpected argument 'stray'; every setting is a --flag=value"),
         (["train", "--flagfile=digits"], "--run_dir: say in which directory the run is kept"),
         (["score", "--run_dir=/nowhere/r"], "/nowhere/r: no run here; run fanogan train --run_dir=/nowhere/r first"),
-        (["score", "--saved_model=m"], "--saved_model: has no test split of its own"),
+        (["score", "--model=m"], "--model: has no test split of its own"),
         (["export", "--run_dir=r"], "--output: say in which folder"),
         (["serve"], "--model: say which exported model"),
     ):

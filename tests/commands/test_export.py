@@ -41,7 +41,7 @@ def test_the_exported_model_gives_the_runs_scores(trained, model):
 def test_scoring_without_the_run(trained, model, files, tmp_path):
     """The same table, but for the probability's last digits."""
     tables = []
-    for number, source in enumerate([f"--run_dir={trained[0]}", f"--saved_model={model[0]}"]):
+    for number, source in enumerate([f"--run_dir={trained[0]}", f"--model={model[0]}"]):
         output, maps = tmp_path / f"{number}.csv", tmp_path / str(number)
         succeed("score", source, f"--images={files}", f"--output={output}", f"--maps={maps}")
         with open(output, newline="") as file:
@@ -53,7 +53,7 @@ def test_scoring_without_the_run(trained, model, files, tmp_path):
         assert ours == exported
     # At another rate the same scores are called otherwise.
     output = tmp_path / "more.csv"
-    succeed("score", f"--saved_model={model[0]}", f"--images={files}", f"--output={output}", "--false_positive_rate=0.5")
+    succeed("score", f"--model={model[0]}", f"--images={files}", f"--output={output}", "--false_positive_rate=0.5")
     with open(output, newline="") as file:
         more = list(csv.DictReader(file))
     assert [row["score"] for row in more] == [row["score"] for row in tables[1]]
@@ -61,8 +61,8 @@ def test_scoring_without_the_run(trained, model, files, tmp_path):
 
 
 def test_scoring_without_the_run_needs_images_and_an_output(model, files):
-    assert "--images" in fail("score", f"--saved_model={model[0]}", "--output=o.csv")
-    assert "--output" in fail("score", f"--saved_model={model[0]}", f"--images={files}")
+    assert "--images" in fail("score", f"--model={model[0]}", "--output=o.csv")
+    assert "--output" in fail("score", f"--model={model[0]}", f"--images={files}")
 
 
 def test_a_version_that_exists(trained, model):

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -11,23 +12,23 @@ pytestmark = pytest.mark.slow
 
 WITHOUT = """
 import sys
-sys.modules["apache_beam"] = None  # As if it were not installed.
+sys.modules["pyspark"] = None  # As if it were not installed.
 from fanogan_tf.cli import main
 main("score_archive")
 """
 
 
+@pytest.mark.skipif(shutil.which("java") is None, reason="Java (Debian: default-jre-headless) is not installed")
 def test_archive(tmp_path):
-    """What is no flag of ours goes to Beam."""
     model = exported(tmp_path / "model", Options(), side=8)
     write_images(tmp_path / "images", 3)
-    arguments = (f"--saved_model={model}", f"--images={tmp_path / 'images'}", f"--output={tmp_path / 'out'}")
-    printed = succeed("score_archive", *arguments, "--score_batch_size=2", "--job_name=one")
+    arguments = (f"--model={model}", f"--images={tmp_path / 'images'}", f"--output={tmp_path / 'out'}")
+    printed = succeed("score_archive", *arguments, "--score_batch_size=2", "--master=local[1]", "--spark=spark.ui.enabled=false")
     assert printed == f"3 files, 3 images, 0 unreadable: {tmp_path / 'out'}\n"
 
 
-def test_without_beam(tmp_path):
-    command = [sys.executable, "-c", WITHOUT, f"--saved_model={tmp_path}", f"--images={tmp_path}", "--output=out"]
+def test_without_spark(tmp_path):
+    command = [sys.executable, "-c", WITHOUT, f"--model={tmp_path}", f"--images={tmp_path}", "--output=out"]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT)
     assert finished.returncode == 1
-    assert finished.stderr == "error: fanogan score_archive needs apache_beam: pip install 'fanogan_tf[archive]'\n"
+    assert finished.stderr == "error: fanogan score_archive needs pyspark: pip install 'fanogan_tf[archive]'\n"

@@ -1,6 +1,6 @@
 """Imported by the process that `commands.run` forks from: what takes seconds to import."""
 
-from fanogan_tf.commands.command import starting
+from fanogan_tf.errors import starting
 
 with starting():
     import sklearn.metrics  # noqa: F401

@@ -80,5 +80,5 @@ def test_the_exported_model_takes_whole_films(root, tmp_path):
     with pytest.raises(UserError, match=r"black.png: no lungs found"):
         served.score([root / "new" / "1.png", root / "new" / "black.png"])
     np.testing.assert_allclose(served.score(root / "new" / "1.png").scores, ours, rtol=1e-4)
-    ended = done("score", f"--saved_model={tmp_path / 'model'}", f"--images={root / 'new'}", f"--output={tmp_path / 'new.csv'}")
+    ended = done("score", f"--model={tmp_path / 'model'}", f"--images={root / 'new'}", f"--output={tmp_path / 'new.csv'}")
     assert "no lungs, or strange ones, in 1 films" in ended.stderr and "black.png" in ended.stderr
