@@ -8,7 +8,7 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 .PHONY: demo reading-room docs check test style format clean
 
 demo: $(VENV)/.installed
-	$(BIN)/fanogan run --flagfile=digits --run_dir=runs/digits
+	$(BIN)/fanogan run --flagfile=digits --anomalous_class=8 --run_dir=runs/digits
 
 # An archive, a node, the readers' page and OHIF on this machine alone; for films of your own: make reading-room ROOM="--films=DIR --model=DIR"
 reading-room: $(VENV)/.installed_for_reading build/ohif/package/dist

@@ -27,7 +27,9 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
     title = f"Anomaly detection report: {note}" if note else "Anomaly detection report"
     parts = [
         f"<h1>Anomaly detection report</h1>\n<p class='note'>{escape(note)}</p>" if note else "<h1>Anomaly detection report</h1>",
+        page_evidence.verdict(values, int(table.anomalous.sum())),
         _headline(values),
+        _figure("reconstructions") if "reconstructions" in shown else "",
         page_evidence.doctor(values),
         page_evidence.leaks(leaks),
         page_evidence.figures(values),
@@ -36,7 +38,7 @@ def render(table: ScoreTable, values: dict, shown: set[str], facts: dict[str, st
         page_evidence.screening(values),
         _pixel(values),
         _volumes(values),
-        _figures(shown),
+        _figures(shown - {"reconstructions"}),
         _classes(values),
         page_evidence.groups(values),
         page_evidence.subgroups(values),
@@ -182,14 +184,16 @@ def _volumes(values: dict) -> str:
 
 
 def _figures(shown: set[str]) -> str:
-    figures = []
-    for name, (heading, caption) in CAPTIONS.items():
-        if name in shown:
-            image = f"<a href='{name}.png'><img src='{name}.png' alt='{escape(heading, quote=True)}'></a>"
-            kind = " class='square'" if name in SQUARE else ""
-            figures.append(f"<figure{kind}>\n{image}\n<figcaption><b>{heading}.</b> {caption}</figcaption>\n</figure>")
+    figures = [_figure(name) for name in CAPTIONS if name in shown]
     link = "<p>All numbers of this page, for scripts: <a href='metrics.json'>metrics.json</a></p>"
     return "<h2>Figures</h2>\n" + "\n".join([*figures, link])
+
+
+def _figure(name: str) -> str:
+    heading, caption = CAPTIONS[name]
+    image = f"<a href='{name}.png'><img src='{name}.png' alt='{escape(heading, quote=True)}'></a>"
+    kind = " class='square'" if name in SQUARE else ""
+    return f"<figure{kind}>\n{image}\n<figcaption><b>{heading}.</b> {caption}</figcaption>\n</figure>"
 
 
 def _classes(values: dict) -> str:

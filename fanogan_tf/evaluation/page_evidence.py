@@ -16,6 +16,36 @@ _NAMES = {
 _LISTED = 10
 
 
+def verdict(values: dict, called: int) -> str:
+    """What the run comes to, in two or three sentences. called: how many images are called anomalous."""
+    sentences = [f"{called:,} of {values['images']:,} images are called anomalous."]
+    if values["auroc"] is not None:
+        point, normal, anomalous = values["operating_point"], values["normal_images"], values["anomalous_images"]
+        hits, alarms = round(point["sensitivity"] * anomalous), round((1 - point["specificity"]) * normal)
+        sentences = [
+            f"Of {anomalous:,} anomalous images {hits:,} are found ({html.percent(hits / anomalous)}), and of {normal:,} normal "
+            f"ones {alarms:,} are taken for anomalous ({html.percent(alarms / normal)})."
+        ]
+        sentences += _against_no_model(values.get("no_model") or {})
+    problems = [one["name"] for one in values.get("doctor") or () if one["state"] == State.PROBLEM]
+    if problems:
+        sentences.append(f"The doctor has something to say: {', '.join(problems)}.")
+    return f"<p class='verdict'>{escape(' '.join(sentences))}</p>"
+
+
+def _against_no_model(found: dict) -> list[str]:
+    """A sentence on the best score that needs no model; none where there is none."""
+    if not found:
+        return []
+    name, best = max(found.items(), key=lambda one: one[1]["auroc"])
+    difference = best["difference"]
+    if difference["low"] is not None and difference["low"] > 0:
+        return [f"It tells them apart better than what needs no model ({name}, AUROC {best['auroc']:.3f})."]
+    worse = difference["high"] is not None and difference["high"] < 0
+    how = "worse" if worse else "no better, within the interval,"
+    return [f"It tells them apart {how} than {name}, which needs no model (AUROC {best['auroc']:.3f})."]
+
+
 def leaks(found: Leaks | None) -> str:
     """A warning of test or held-out images that are training images too; nothing where there are none."""
     if not found:

@@ -99,6 +99,7 @@ h2 { font-size: 1.2rem; margin: 2.5rem 0 0.75rem; }
 dt { color: var(--faint); }
 dd { margin: 0; }
 dd b { display: block; font-size: 2.2rem; line-height: 1.2; font-weight: 600; font-variant-numeric: tabular-nums; }
+.verdict { font-size: 1.15rem; margin: 1rem 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.95rem; }
 th, td { text-align: left; padding: 0.4rem 0.75rem 0.4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }

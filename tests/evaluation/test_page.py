@@ -27,6 +27,31 @@ def test_headline_numbers():
     assert "3.5 images per second" in found.text
 
 
+def _row(auroc, low, high):
+    return {"auroc": auroc, "low": auroc, "high": auroc, "difference": {"value": 0.0, "p": 0.5, "low": low, "high": high}}
+
+
+def test_it_opens_with_the_verdict():
+    """Counts at the threshold, what needs no model, and the doctor's problems; then the sheet of hits and misses."""
+    counts = "Of 3 anomalous images 3 are found (100.0 %), and of 3 normal ones 1 are taken for anomalous (33.3 %)."
+    labels = [0, 0, 1, 1, 0, 1]
+    assert counts in _page(labels).text
+    for (low, high), said in (
+        ((0.01, 0.2), "better than what needs no model (grey & mean, AUROC 0.700)"),
+        ((-0.1, 0.1), "no better, within the interval, than grey & mean, which needs no model (AUROC 0.700)"),
+        ((-0.2, -0.01), "worse than grey & mean, which needs no model"),
+    ):
+        found = _page(labels, no_model={"PCA": _row(0.6, 0.1, 0.2), "grey & mean": _row(0.7, low, high)})
+        assert f"{counts} It tells them apart {said}" in found.text
+    sick = [
+        {"name": name, "state": state, "evidence": "", "remedy": ""} for name, state in (("blur", "problem"), ("size", "fine"))
+    ]
+    assert "The doctor has something to say: blur." in _page(labels, doctor=sick).text
+    assert "1 of 3 images are called anomalous." in _page([-1, -1, -1]).text
+    sheet_first = _page(labels, shown={"roc", "reconstructions"})
+    assert sheet_first.images == ["reconstructions.png", "roc.png"]
+
+
 def test_everything_from_outside_is_escaped():
     nasty = "<script>alert('x')</script> & \"more\""
     found = _page([0, 1], facts={nasty: nasty}, classes=[nasty, "b"], note=nasty)
