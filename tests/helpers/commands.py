@@ -33,11 +33,11 @@ def start(command: str, *arguments: object) -> subprocess.Popen:
     return subprocess.Popen(started, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
 
 
-def run(command: str, *arguments: object) -> subprocess.CompletedProcess:
-    """What `start` does to its end, without importing TensorFlow once more: forked from a process that has done so."""
-    with tempfile.TemporaryDirectory() as folder:
-        streams = [Path(folder) / "stdout", Path(folder) / "stderr"]
-        process = FORKS.Process(target=_command, args=(dict(os.environ), streams, command, *map(str, arguments)))
+def run(command: str, *arguments: object, folder: Path = ROOT) -> subprocess.CompletedProcess:
+    """What `start` does to its end, in `folder`; forked from a process that has imported TensorFlow already."""
+    with tempfile.TemporaryDirectory() as kept:
+        streams = [Path(kept) / "stdout", Path(kept) / "stderr"]
+        process = FORKS.Process(target=_command, args=(dict(os.environ), folder, streams, command, *map(str, arguments)))
         process.start()
         process.join(timeout=300)
         if process.exitcode is None:
@@ -50,10 +50,10 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.helpers.imported"])
 
 
-def _command(environment: dict[str, str], streams: list[Path], command: str, *arguments: str) -> None:
+def _command(environment: dict[str, str], folder: Path, streams: list[Path], command: str, *arguments: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(ROOT)
+    os.chdir(folder)
     for number, path in enumerate(streams, start=1):
         file = os.open(path, os.O_WRONLY | os.O_CREAT)
         os.dup2(file, number)
