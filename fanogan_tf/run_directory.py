@@ -124,7 +124,7 @@ class RunDirectory:
             temporary.write_text(json.dumps(_fingerprints(splits), indent=1), encoding="utf-8")
 
     def _found(self) -> list[Path]:
-        """What is here of an earlier run. Prepared images are none of it: they are keyed by what they were made from."""
+        """What is here of an earlier run. Prepared images do not count: they are keyed by what they were made from."""
         paths = self.path.iterdir() if self.path.is_dir() else ()
         return [path for path in paths if path not in (self.cache, self.path / ".lock")]
 

@@ -140,7 +140,7 @@ class Anogan(GanMethod):
         """See `Method.check`.
 
         Raises:
-          UserError: there is no encoder to start from; the variant needs a discriminator and the critic is none; or what
+          UserError: there is no encoder to start from; the variant needs a discriminator and the critic is not one; or what
             `GanMethod.check` raises.
         """
         if options.mapping_start == "encoder":

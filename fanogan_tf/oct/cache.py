@@ -166,7 +166,7 @@ def read(entry: Path, source) -> PreparedVolume | None:
 
 
 class _Problem(NamedTuple):
-    """What is wrong with a volume. mild: nobody has to mend it, as a single B-scan without a retina is merely left out."""
+    """What is wrong with a volume. mild: there is nothing to repair, as a single B-scan without a retina is merely left out."""
 
     message: str
     mild: bool

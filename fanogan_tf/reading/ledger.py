@@ -169,7 +169,7 @@ class Ledger:
         self._set(row, State.SENT)
 
     def left(self, row: Instance, reason: str) -> None:
-        """It is none of the model's."""
+        """The model was not made for it."""
         self._set(row, State.LEFT, reason=reason)
 
     def failed(self, row: Instance, reason: str) -> None:

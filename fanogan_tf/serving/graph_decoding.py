@@ -63,7 +63,7 @@ def sixteen_bits_to_signed(values: tf.Tensor) -> tf.Tensor:
 
     Of an image of 8 bits, or of 16, comes to the last bit what `pixels.to_signed` says.
     """
-    # TensorFlow makes of a division by a constant a product with its inverse, which is not always the same: this one is none.
+    # TensorFlow turns a division by a constant into a product with its inverse, which is not always the same: so by no constant.
     return values / tf.where(values >= 0.0, 32767.5, 1.0) - 1.0
 
 

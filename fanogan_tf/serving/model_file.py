@@ -30,7 +30,7 @@ def load(path: Path) -> "FileDetector":
     """Loads the file at `path`.
 
     Raises:
-      UserError: it is not there, is damaged, is none of ours, or its runtime is not installed.
+      UserError: it is not there, is damaged, is not ours, or its runtime is not installed.
     """
     path = Path(path)
     if not path.is_file():

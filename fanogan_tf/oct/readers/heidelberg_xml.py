@@ -98,7 +98,7 @@ def _image(path: Path, scan: ElementTree.Element) -> Path:
     # An absolute Windows path of the exporting machine; the images lie beside the XML file.
     url = (scan.findtext("ImageData/ExamURL") or "").strip()
     image = path.parent / url.replace("\\", "/").rpartition("/")[2]
-    # Some exports name the image anew, with its own name in brackets: OCT R 1 [5DD37430.jpg].jpg.
+    # Some exports rename the image, with its first name in brackets: OCT R 1 [5DD37430.jpg].jpg.
     renamed = [found for found in path.parent.iterdir() if f"[{image.name}]" in found.name] if url and not image.is_file() else []
     if len(renamed) == 1:
         return renamed[0]

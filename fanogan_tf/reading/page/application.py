@@ -276,7 +276,7 @@ class _Pages:
 
 
 def _filter(request: Request) -> tuple[Filter, dict[str, str]]:
-    """What the address asks for, and its own parameters; what is none of our words counts as not asked for."""
+    """What the address asks for, and its own parameters; what is not one of our words counts as not asked for."""
     asked = {}
     state, sort = request.query_params.get("state", ""), request.query_params.get("sort", "")
     if state in list(State):
