@@ -4,6 +4,7 @@ tests/test_docs.py fails where the page is not what this writes.
 """
 
 import dataclasses
+import re
 from pathlib import Path
 
 from fanogan_tf.options import SCOPES, Options
@@ -33,7 +34,9 @@ def _default(value: object) -> str:
 
 def _meaning(about) -> str:
     choices = f" One of {', '.join(f'`{choice}`' for choice in about['choices'])}." if about["choices"] else ""
-    return (about["help"] + choices).replace("|", "\\|")
+    # A flag in a sentence is code.
+    told = re.sub(r"--[a-z_]+(=[\w.,]*\w)?", lambda flag: f"`{flag[0]}`", about["help"])
+    return (told + choices).replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ class Options:
     standardise: str = _option(
         "images",
         "none",
-        "Grey levels of each image by itself: three standard deviations around its mean, its 1st to 99th percentile, or "
-        "histograms equalised within tiles. Also inside the exported model.",
+        "Gray levels of each image by itself: three standard deviations around its mean, its 1st to 99th percentile, or "
+        "histograms equalized within tiles. Also inside the exported model.",
         choices=["none", "image", "percentile", "clahe"],
     )
     skip_unreadable: bool = _option("running", False, "Report and skip unreadable images instead of stopping.", free=True)
@@ -167,7 +167,7 @@ class Options:
         choices=["tanh", "linear", "tanh_3", "tanh_0.5", "clip_0.5", "clip_1", "clip_3", "stochastic_clip"],
     )
     folded: bool = _option(
-        "networks", True, "Convolutions computed together with pooling, doubling, normalisation: the same, faster."
+        "networks", True, "Convolutions computed together with pooling, doubling, normalization: the same, faster."
     )
 
     batch_size: int = _option("training", 64, "Images per update; several devices share them.", least=1, first=True)
@@ -204,8 +204,8 @@ class Options:
     augment: str = _option(
         "training",
         "",
-        "GAN phase: random changes of all that the critic sees, real or generated, for a few hundred images: some of colour, "
-        "translation, cutout, as in --augment=translation,cutout; empty: none, as in the papers.",
+        "GAN phase: random changes of all that the critic sees, real or generated, for a few hundred images: some of those in "
+        "--augment=colour,translation,cutout; empty: none, as in the papers.",
     )
     average: float = _option(
         "training",
@@ -227,7 +227,7 @@ class Options:
     )
     encoder_iterations: int = _option("encoder", 50_000, "Encoder phase: encoder updates.", least=1, free=True, first=True)
     encoder_learning_rate: float = _option("encoder", 5e-5, "Encoder phase: RMSprop's step size (rho 0.9).", least=0.0, free=True)
-    encoder_loss: str = _option("encoder", "izi_f", "What the encoder minimises.", choices=["izi_f", "izi", "ziz", "izi_ziz"])
+    encoder_loss: str = _option("encoder", "izi_f", "What the encoder minimizes.", choices=["izi_f", "izi", "ziz", "izi_ziz"])
     kappa: float = _option(
         "detector", 1.0, "Weight of the feature residual, in izi_f and in the score A = A_R + kappa A_D.", least=0.0
     )
@@ -315,7 +315,7 @@ class Options:
     noise_sigma: float = _option(
         "training",
         0.0,
-        "roi_ganomaly: standard deviation of the films' Gaussian noise, in grey levels of which there are 2 from black to white; "
+        "roi_ganomaly: standard deviation of the films' Gaussian noise, in gray levels of which there are 2 from black to white; "
         "0: estimated from held-out films.",
         least=0.0,
     )
