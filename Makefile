@@ -22,15 +22,19 @@ check: style
 test: style
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=20
 
-# The site, in build/site. Strict: a link to nowhere is an error.
+# The site, in build/site; its notebooks are run. Strict: a link to nowhere is an error.
 docs: $(VENV)/.installed_for_tests
 	$(BIN)/python docs/make_flags.py
+	$(BIN)/python docs/make_notebooks.py --run
 	$(BIN)/mkdocs build --quiet --strict
 
 style: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/codespell --builtin en-GB_to_en-US README.md CONTRIBUTING.md CHANGELOG.md docs
+	$(BIN)/python docs/make_notebooks.py
 	$(BIN)/mkdocs build --quiet --strict
 
 format: $(VENV)/.installed_for_tests
@@ -38,7 +42,7 @@ format: $(VENV)/.installed_for_tests
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) runs build *.egg-info
+	rm -rf $(VENV) runs build *.egg-info docs/notebooks/*.md docs/notebooks/*/
 
 $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)

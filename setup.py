@@ -71,8 +71,12 @@ setup(
             "mypy>=1.18,<2",
             "playwright>=1.50,<2",
             "axe-playwright-python>=0.1.4,<0.2",
+            "codespell>=2.4,<3",
             "mkdocs>=1.6,<2",
             "mkdocstrings[python]>=1,<2",
+            # The documentation's notebooks.
+            "nbconvert>=7.16,<8",
+            "ipykernel>=6.29,<8",
         ],
     },
 )
