@@ -22,11 +22,11 @@ check: style
 test: style
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=20
 
-# The site, in build/site; its notebooks are run. Strict: a link to nowhere is an error.
+# The site, in build/site; its notebooks are run. Strict: a link to nowhere is an error (but not with --quiet, which hides it from strict).
 docs: $(VENV)/.installed_for_tests
 	$(BIN)/python docs/make_flags.py
 	$(BIN)/python docs/make_notebooks.py --run
-	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/mkdocs build --strict
 
 style: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ style: $(VENV)/.installed_for_tests
 	$(BIN)/codespell
 	$(BIN)/codespell --builtin en-GB_to_en-US README.md CONTRIBUTING.md CHANGELOG.md docs
 	$(BIN)/python docs/make_notebooks.py
-	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/mkdocs build --strict
 
 format: $(VENV)/.installed_for_tests
 	$(BIN)/ruff check --fix .
