@@ -88,8 +88,6 @@ def unknown(line):
     name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
     if name not in COMMANDS:
         return [name]
-    if COMMANDS[name].foreign:  # It takes flags that are not ours.
-        return []
     given = set(re.findall(r"(?<![\w-])--([a-z_0-9]+)", line)) - {"flagfile"}
     named = re.findall(r"--flagfile=([a-z_0-9]+)(?![\w./])", line)
     lacking = [flag for flag in given if not re.search(rf"--(\[no\])?{flag.removeprefix('no')}\b|--{flag}\b", help_of(name))]
