@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from fanogan_tf.cli import COMMANDS
 from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
@@ -22,11 +24,17 @@ COMMAND = re.compile(r"^(\.venv/bin/)?(fanogan|make|pip|python|cp|mkdir|tensorbo
 # Behind the flags of a first training, which its flagfile's would take hours.
 SMALL = ("--dim=2", "--latent_dim=2", "--batch_size=8", "--n_critic=1", "--iterations=2", "--encoder_iterations=2")
 SMALLER = {
+    "digits": (*SMALL, "--test_images=40"),
     "own_images": (*SMALL, "--image_size=16"),
     "chest_xrays": ("--method=pca", "--latent_dim=2", "--image_size=16"),
     "oct": (*SMALL, "--image_size=32", "--patches=25", "--oct_columns=64", "--oct_height=96"),
 }
 FINDER = ("--dim=4", "--batch_size=4", "--iterations=60", "--learning_rate=1e-2", "--norandom_flip")
+
+
+def digits(folder):
+    """They come with scikit-learn; and one of them as a file."""
+    save(folder / "digit.png", (load_digits().images[8] * 15).astype(np.uint8))
 
 
 def own_images(folder):
@@ -59,7 +67,7 @@ def oct_volumes(folder):
         write_vol(folder / path, raw_values(volume.data), spacing=volume.spacing)
 
 
-DATA = {"own_images": own_images, "chest_xrays": chest_xrays, "oct": oct_volumes}
+DATA = {"digits": digits, "own_images": own_images, "chest_xrays": chest_xrays, "oct": oct_volumes}
 
 
 def blocks(page):

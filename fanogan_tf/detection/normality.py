@@ -100,11 +100,12 @@ class Normality:
         centred = tf.nn.relu(hidden.features) - self.mean
         inside = tf.matmul(centred, self.components, transpose_b=True)
         directions = max(self.mean.shape[0] - self.components.shape[0], 1)
-        outside = tf.reduce_sum(tf.square(centred), axis=1) - tf.reduce_sum(tf.square(inside), axis=1)
+        # Not the difference of two lengths: they are large, nearly equal, and every runtime sums them in another order.
+        outside = tf.reduce_sum(tf.square(centred - tf.matmul(inside, self.components)), axis=1)
         whitened = inside / self.deviations
         return {
             "feature_density": mean_square(whitened),
-            "feature_outside": tf.nn.relu(outside) / (directions * self.outside),
+            "feature_outside": outside / (directions * self.outside),
             "nearest_normals": self._nearest(whitened),
             "place_density": tf.reduce_mean(self.places(hidden), axis=[1, 2]),
             "critic_distance": tf.abs(hidden.values - self.critic_middle),

@@ -50,10 +50,14 @@ def local_correlation(images: tf.Tensor, restored: tf.Tensor, window: int = WIND
     def mean(values: tf.Tensor) -> tf.Tensor:
         return tf.nn.avg_pool2d(values, size, 1, "VALID")
 
-    x, y = mean(images), mean(restored)
-    variance_x, variance_y = mean(tf.square(images)) - tf.square(x), mean(tf.square(restored)) - tf.square(y)
-    covariance = mean(images * restored) - x * y
+    def variance(values: tf.Tensor) -> tf.Tensor:
+        centred = values - tf.reduce_mean(values, axis=[1, 2, 3], keepdims=True)
+        return tf.nn.relu(mean(tf.square(centred)) - tf.square(mean(centred)))
+
     constant = 0.02**2
-    product = tf.nn.relu(variance_x) * tf.nn.relu(variance_y)
-    correlation = (covariance + constant) / (tf.sqrt(product) + constant)
-    return 1.0 - tf.reduce_mean(tf.clip_by_value(correlation, -1.0, 1.0), axis=[1, 2, 3])
+    deviation_x, deviation_y = tf.sqrt(variance(images)), tf.sqrt(variance(restored))
+    # 1 - (cov + c) / (dx dy + c), without the difference of nearly equal numbers that this is where images are alike:
+    # var(x - y) = dx^2 + dy^2 - 2 cov.
+    apart = (variance(images - restored) - tf.square(deviation_x - deviation_y)) / 2.0
+    uncorrelated = apart / (deviation_x * deviation_y + constant)
+    return tf.reduce_mean(tf.clip_by_value(uncorrelated, 0.0, 2.0), axis=[1, 2, 3])

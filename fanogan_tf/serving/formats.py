@@ -160,11 +160,23 @@ def _holder(function: Any) -> tf.Module:
 
 def _refused(kind: str, detector: Detector, error: Exception) -> UserError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next(
-        (line for line in lines if "nsupported" in line or "not supported" in line), lines[0] if lines else type(error).__name__
-    )
-    told = re.sub(r"\S*/\S+: ?", "", told)  # Where it was tried is nobody's business.
+    # What LiteRT and OpenVINO have no operation for, they list far down in what they say.
+    named = re.search(r"(?:Flex ops|Select ops|rule found for operations): ([^\n]+)", str(error))
+    if beyond := _of_a_search(detector):
+        told = f"it searches while it scores, by {', '.join(beyond)}"
+    elif named:
+        told = f"it has no {named[1]}"
+    else:
+        told = next((line for line in lines if "not supported" in line), lines[0] if lines else type(error).__name__)
+    told = re.sub(r"\S*/\S+ ?", "", told)  # Where it was tried is nobody's business.
     return UserError(f"--format={kind}: cannot hold the graph of {detector.KIND} ({told[:200]}); export it as saved_model")
+
+
+def _of_a_search(detector: Detector) -> list[str]:
+    """The operations of its graph that no other runtime has, because they are those of training: gradients and random numbers."""
+    held = graph(detector).get_concrete_function().graph.as_graph_def()
+    operations = {node.op for node in held.node} | {node.op for part in held.library.function for node in part.node_def}
+    return sorted(name for name in operations if re.search(r"Grad(V\d)?$|^StatelessRandom", name))
 
 
 _CONVERTERS: dict[str, Callable[[Detector, Path, str], None]] = {"onnx": _onnx, "openvino": _openvino, "litert": _litert}

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,6 +40,20 @@ def test_typical_images_are_at_their_expectations():
     assert found["feature_outside"].mean() == pytest.approx(1.0, abs=0.15)
     assert found["place_density"].mean() == pytest.approx(np.sqrt(8 / np.pi) / np.sqrt(3), abs=0.02)
     assert found["critic_distance"].mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.1)
+
+
+def test_little_outside_the_components_is_measured_precisely():
+    """Where nearly all of a long vector lies inside: other runtimes sum in another order, and have to come to the same score."""
+    known, _ = fitted()
+    some = hidden(5, 7)
+    along = np.random.default_rng(1).normal(0, 300, (7, 10)) @ known.components[:10].astype(np.float64)
+    some = some._replace(features=tf.constant(1000 + some.features.numpy() + along, tf.float32))
+    known = dataclasses.replace(known, mean=known.mean + np.float32(1000))
+    centred = some.features.numpy().astype(np.float64) - known.mean
+    left = centred - centred @ known.components.T.astype(np.float64) @ known.components
+    expected = np.square(left).sum(1) / ((FEATURES - len(known.components)) * known.outside)
+    assert (np.square(left).sum(1) < 1e-4 * np.square(centred).sum(1)).all()
+    np.testing.assert_allclose(known.terms(some)["feature_outside"], expected, rtol=1e-3)
 
 
 def test_by_numpy():
