@@ -6,6 +6,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# Two lines of TensorFlow, see docs/guides/addons.md.
+DEFAULT_LINE = ["keras>=3.15,<3.16", "tensorboard>=2.21,<2.22", "numpy>=2.0,<3"]
+ADDONS_LINE = ["keras>=2.15,<2.16", "tensorboard>=2.15,<2.16", "numpy>=1.26,<2"]
+
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "fanogan_tf" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 setup(
@@ -25,9 +29,10 @@ setup(
     },
     entry_points={"console_scripts": ["fanogan=fanogan_tf.cli:main"]},
     install_requires=[
-        "keras>=3.15,<3.16",
-        "tensorboard>=2.21,<2.22",
-        "numpy>=2.0,<3",
+        # As wide as the two lines; the extra that brings a TensorFlow narrows them.
+        "keras>=2.15,<3.16",
+        "tensorboard>=2.15,<2.22",
+        "numpy>=1.26,<3",
         "scikit-learn>=1.6,<2",
         "scipy>=1.14,<2",
         "joblib>=1.4,<2",
@@ -37,8 +42,9 @@ setup(
         "tqdm>=4.66,<5",
     ],
     extras_require={
-        "cpu": ["tensorflow-cpu>=2.21,<2.22"],
-        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "cpu": ["tensorflow-cpu>=2.21,<2.22", *DEFAULT_LINE],
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22", *DEFAULT_LINE],
+        "addons": ["tensorflow-cpu>=2.15.1,<2.16", *ADDONS_LINE, "tensorflow-addons>=0.23,<0.24"],
         "dicom": ["pydicom>=3,<4"],
         "reading": [
             "highdicom>=0.28,<0.29",

@@ -1,6 +1,7 @@
 """The trade-off between a score's two kinds of error, its figures at once for any weighting of images, as a bootstrap needs."""
 
 import numpy as np
+from scipy import integrate
 
 # Where sensitivity and specificity are read off.
 FIXED = 0.95
@@ -32,7 +33,7 @@ class Curve:
         sensitivity, fall_out = hits / hits[-1], alarms / alarms[-1]
         before = np.concatenate([[0.0], sensitivity[:-1]])
         precision = np.divide(hits, hits + alarms, out=np.zeros_like(sensitivity), where=hits + alarms > 0)
-        area = np.trapezoid(np.concatenate([[0.0], sensitivity]), np.concatenate([[0.0], fall_out]))
+        area = integrate.trapezoid(np.concatenate([[0.0], sensitivity]), np.concatenate([[0.0], fall_out]))
         return {
             "auroc": float(area),
             "average_precision": float(np.sum((sensitivity - before) * precision)),

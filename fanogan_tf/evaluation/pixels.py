@@ -10,7 +10,7 @@ arrays, from which `from_state` makes the same counts again.
 import dataclasses
 
 import numpy as np
-from scipy import ndimage
+from scipy import integrate, ndimage
 from sklearn import metrics as sk
 
 from fanogan_tf.evaluation import metrics
@@ -276,4 +276,4 @@ def _from_level_on(histogram: np.ndarray) -> np.ndarray:
 def _area(x: np.ndarray, y: np.ndarray, end: float) -> float:
     """The area under straight lines between points of ascending x, from 0 to `end`."""
     inside = x <= end
-    return float(np.trapezoid(np.append(y[inside], np.interp(end, x, y)), np.append(x[inside], end)))
+    return float(integrate.trapezoid(np.append(y[inside], np.interp(end, x, y)), np.append(x[inside], end)))

@@ -7,6 +7,7 @@ restored image is compared in pixels alone.
 import keras
 import tensorflow as tf
 
+from fanogan_tf import keras_line
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.methods.base import NETWORKS, UPDATES
@@ -40,7 +41,7 @@ class AutoencoderTraining(Training):
         self.optimizers["autoencoder_optimizer"].build(self.trained)
 
     @property
-    def trained(self) -> list[keras.Variable]:
+    def trained(self) -> list[keras_line.Variable]:
         """What the autoencoder's optimizer moves."""
         return [*self.encoder.trainable_variables, *self.generator.trainable_variables]
 

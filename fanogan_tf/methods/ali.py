@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from fanogan_tf import keras_line
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.normality import Hidden
 from fanogan_tf.methods.base import NETWORKS, SCORE, UPDATES, adam
@@ -109,7 +110,7 @@ class Ali(Training):
         self.optimizers["discriminator_optimizer"].build(self.pair_discriminator.trainable_variables)
 
     @property
-    def encoder_and_generator(self) -> list[keras.Variable]:
+    def encoder_and_generator(self) -> list[keras_line.Variable]:
         """What these two, updated as one, consist of."""
         return [*self.encoder.trainable_variables, *self.generator.trainable_variables]
 

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fanogan_tf import keras_line
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.distributed import replicas
@@ -154,12 +155,12 @@ class Ganomaly(Training):
         The authors' code keeps the optimizer's moments. But those of Adam are of vanished gradients: the new weights' first steps
         would be some sixteen times the step size, away from what was drawn.
         """
-        for i, variable in enumerate(self.discriminator.variables):
+        for i, variable in enumerate(keras_line.variables(self.discriminator)):
             variable.assign(first_value(variable, key(self.seed, self.step, i)))
         optimizer = self.optimizers["discriminator_optimizer"]
         # With loss scaling, the optimizer inside; the scale is one of the precision and stays.
-        for variable in getattr(optimizer, "inner_optimizer", optimizer).variables:
-            if variable.name != "learning_rate":
+        for variable in keras_line.variables(getattr(optimizer, "inner_optimizer", optimizer)):
+            if keras_line.name_of(variable) != "learning_rate":
                 variable.assign(tf.zeros(variable.shape, variable.dtype))
         return tf.constant(1.0)
 

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from fanogan_tf import keras_line
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.normalization import BatchNormalization
 from fanogan_tf.networks.spec import NetworkSpec
@@ -23,14 +24,15 @@ def around(mean: float) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(mean, SPREAD)
 
 
-def first_value(variable: keras.Variable, seed: tf.Tensor) -> tf.Tensor:
+def first_value(variable: keras_line.Variable, seed: tf.Tensor) -> tf.Tensor:
     """What a variable of these networks begins with, as a pure function of `seed` (2,).
 
     Kernels N(0, 0.02), gains of batch normalisation N(1, 0.02), its variances 1, its offsets and means 0.
     """
-    if variable.name in ("kernel", "gamma"):
-        return tf.random.stateless_normal(variable.shape, seed, 1.0 if variable.name == "gamma" else 0.0, SPREAD)
-    return tf.ones(variable.shape) if variable.name == "moving_variance" else tf.zeros(variable.shape)
+    name = keras_line.name_of(variable)
+    if name in ("kernel", "gamma"):
+        return tf.random.stateless_normal(variable.shape, seed, 1.0 if name == "gamma" else 0.0, SPREAD)
+    return tf.ones(variable.shape) if name == "moving_variance" else tf.zeros(variable.shape)
 
 
 class Normalization(BatchNormalization):

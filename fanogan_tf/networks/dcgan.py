@@ -50,7 +50,7 @@ class StridedConv(layers.Layer):
 
     def scaled(self, scale: tf.Tensor) -> tf.Tensor:
         """Multiplies each output channel of the kernel by its scale (filters,)."""
-        return self.kernel * scale
+        return tf.cast(self.kernel, scale.dtype) * scale
 
     def call(self, x, training=False):
         x = tf.cast(x, self.compute_dtype)
@@ -74,7 +74,7 @@ class FractionallyStridedConv(StridedConv):
         return tf.nn.conv2d_transpose(x, kernel, shape, strides=2, padding="SAME")
 
     def scaled(self, scale):
-        return self.kernel * scale[:, None]
+        return tf.cast(self.kernel, scale.dtype) * scale[:, None]
 
 
 class Generator(keras.Model):

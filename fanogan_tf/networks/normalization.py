@@ -1,9 +1,9 @@
 """The two normalisation layers of the networks."""
 
-import keras
 import tensorflow as tf
 from keras import layers
 
+from fanogan_tf import keras_line
 from fanogan_tf.distributed import replicas
 
 
@@ -51,7 +51,7 @@ class BatchNormalization(layers.BatchNormalization):
         shift = self.beta - mean * scale
         return x * tf.cast(scale, x.dtype) + tf.cast(shift, x.dtype)
 
-    def _move(self, average: keras.Variable, value: tf.Tensor) -> None:
+    def _move(self, average: keras_line.Variable, value: tf.Tensor) -> None:
         average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
     def inference_scale_and_shift(self) -> tuple[tf.Tensor, tf.Tensor]:
@@ -73,8 +73,8 @@ class LayerNormalization(layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
-        self.gamma = self.add_weight(name="gamma", shape=(input_shape[-1],), initializer="ones", autocast=False)
-        self.beta = self.add_weight(name="beta", shape=(input_shape[-1],), initializer="zeros", autocast=False)
+        self.gamma = self.add_weight(name="gamma", shape=(input_shape[-1],), initializer="ones", **keras_line.NOT_CAST)
+        self.beta = self.add_weight(name="beta", shape=(input_shape[-1],), initializer="zeros", **keras_line.NOT_CAST)
         self.built = True
 
     def call(self, x, training=False):
@@ -153,6 +153,6 @@ def _scaled(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     return x * tf.cast(scale, x.dtype) + tf.cast(shift, x.dtype)
 
 
-def normalization(kind: str) -> keras.Layer:
+def normalization(kind: str) -> layers.Layer:
     """Makes the layer for `kind`, `batch` or `layer`."""
     return BatchNormalization() if kind == "batch" else LayerNormalization()

@@ -24,7 +24,7 @@ def _normalized(conv: Conv3x3, norm: layers.Layer, x: tf.Tensor, training: bool)
         return norm(conv(x), training=training)
     scale, shift = norm.inference_scale_and_shift()
     x = tf.cast(x, conv.compute_dtype)
-    return tf.nn.bias_add(conv.convolve(x, tf.cast(conv.kernel * scale, x.dtype)), tf.cast(shift, x.dtype))
+    return tf.nn.bias_add(conv.convolve(x, tf.cast(tf.cast(conv.kernel, scale.dtype) * scale, x.dtype)), tf.cast(shift, x.dtype))
 
 
 class UpBlock(layers.Layer):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from fanogan_tf import keras_line
 from fanogan_tf.data.standardise import standardised
 from fanogan_tf.networks import dcgan, resnet
 from fanogan_tf.networks.precision import computing_in
@@ -73,7 +74,7 @@ def tf_variables(owner) -> list[tf.Variable]:
     Checkpoints name them one by one, because tf.train.Checkpoint does not see the layers that a Keras 3 model keeps in a list: it
     would restore the rest without a warning.
     """
-    return [variable if isinstance(variable, tf.Variable) else variable.value for variable in owner.variables]
+    return [keras_line.tf_variable(variable) for variable in keras_line.variables(owner)]
 
 
 def value_of(variable: tf.Variable) -> int | float:

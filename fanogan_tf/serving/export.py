@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from fanogan_tf import files
+from fanogan_tf import files, keras_line
 from fanogan_tf.data.organ import FILM
 from fanogan_tf.detection import calibration
 from fanogan_tf.detection.detector import Detector
@@ -67,7 +67,7 @@ def _write(detector: Detector, folder: Path) -> dict:
         archive.add_endpoint(name, function)
         inputs = {spec.name: spec for spec in function.input_signature}
         described[name] = {"inputs": _described(inputs), "outputs": _described(concrete.structured_outputs)}
-    archive.write_out(str(folder), verbose=False)
+    keras_line.write_out(archive, folder)
     (folder / EXTRA).mkdir()
     warmup.write(folder / EXTRA / warmup.FILE, sent_shape(detector), detector.INPUTS)
     return described

@@ -77,6 +77,7 @@ class Training(keras.Model):
             super().make_train_function(force)
         elif self.train_function is None or force:
             self.train_function = self._call_function()
+        return self.train_function  # What Keras 2 asks for.
 
     def _call_function(self) -> Callable[[Any], dict[str, float]]:
         names: list[str] = []

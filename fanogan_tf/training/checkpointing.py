@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
+from fanogan_tf.keras_line import tf_variable
 from fanogan_tf.networks.spec import tf_variables, value_of
 from fanogan_tf.training.optimization import loss_scalers
 
@@ -42,7 +43,9 @@ class Checkpoints:
         owners = {**model.networks, **model.optimizers, **{name: scaler.inner_optimizer for name, scaler in scalers.items()}}
         owners |= getattr(model, "averages", {})
         state = {"step": model.step, "seconds": self.seconds, **{name: tf_variables(owner) for name, owner in owners.items()}}
-        scales = {f"{name}_loss_scale": [s.dynamic_scale.value, s.step_counter.value] for name, s in scalers.items()}
+        scales = {
+            f"{name}_loss_scale": [tf_variable(s.dynamic_scale), tf_variable(s.step_counter)] for name, s in scalers.items()
+        }
         self._state = tf.train.Checkpoint(**state)
         self._scales = tf.train.Checkpoint(**scales)
         everything = tf.train.Checkpoint(**state, **scales)

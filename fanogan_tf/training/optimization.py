@@ -3,10 +3,12 @@
 import keras
 import tensorflow as tf
 
+from fanogan_tf import keras_line
 from fanogan_tf.distributed import replicas
+from fanogan_tf.keras_line import LossScaleOptimizer, tf_variable
 
 
-class Adam(keras.optimizers.Adam):
+class Adam(keras_line.Adam):
     """Keras' Adam (Kingma and Ba 2015) by TensorFlow's own kernel: one operation for each variable instead of some forty.
 
     The same formula, variables and checkpoints; the numbers differ by rounding. Without decay, clipping, averages or AMSGrad.
@@ -14,7 +16,7 @@ class Adam(keras.optimizers.Adam):
 
     def apply(self, grads, trainable_variables=None):
         """See Keras. The powers of the decay rates are computed once for all variables."""
-        step = tf.cast(self.iterations.value, tf.float32) + 1.0
+        step = tf.cast(tf_variable(self.iterations), tf.float32) + 1.0
         self._powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
         super().apply(grads, trainable_variables)
 
@@ -24,8 +26,8 @@ class Adam(keras.optimizers.Adam):
         first_power, second_power = self._powers
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self._momentums[place].value.handle,
-            v=self._velocities[place].value.handle,
+            m=tf_variable(self._momentums[place]).handle,
+            v=tf_variable(self._velocities[place]).handle,
             beta1_power=first_power,
             beta2_power=second_power,
             lr=tf.cast(learning_rate, tf.float32),
@@ -42,13 +44,13 @@ def loss_scaled(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> 
     The same for float32 and bfloat16, which reach down to 1e-38; in float16 all below 6e-8 is 0.
     """
     # Keras would add up the gradients of all replicas; `descend` has taken their mean.
-    optimizer._all_reduce_sum_gradients = list
-    return keras.optimizers.LossScaleOptimizer(optimizer) if network.compute_dtype == "float16" else optimizer
+    keras_line.leave_sums(optimizer)
+    return LossScaleOptimizer(optimizer) if network.compute_dtype == "float16" else optimizer
 
 
-def loss_scalers(model: keras.Model) -> dict[str, keras.optimizers.LossScaleOptimizer]:
+def loss_scalers(model: keras.Model) -> dict[str, LossScaleOptimizer]:
     """Those of `model.optimizers` that scale the loss, by name."""
-    return {name: o for name, o in model.optimizers.items() if isinstance(o, keras.optimizers.LossScaleOptimizer)}
+    return {name: o for name, o in model.optimizers.items() if isinstance(o, LossScaleOptimizer)}
 
 
 def descend(
@@ -59,7 +61,9 @@ def descend(
     With loss scaling, a gradient that is not finite moves nothing and halves the scale; its norm is not finite either.
     """
     # Going back starts from the scale instead of 1: the gradient of the scaled loss, which itself is never computed.
-    scale = optimizer.scale_loss(tf.ones_like(loss))
+    scale = tf.ones_like(loss)
+    if isinstance(optimizer, LossScaleOptimizer):
+        scale = optimizer.scale_loss(scale)
     gradients = replicas.mean(tape.gradient(loss, variables, output_gradients=scale))
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
     return tf.linalg.global_norm(gradients) / scale

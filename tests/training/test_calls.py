@@ -7,6 +7,7 @@ import tensorflow as tf
 from fanogan_tf.data.feed import Feed
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.errors import UserError
+from fanogan_tf.keras_line import KERAS_2
 from fanogan_tf.training import calls
 from fanogan_tf.training.calls import Pace, compiles
 from fanogan_tf.training.loop import Schedule, run_phase
@@ -50,6 +51,7 @@ class Recording(Toy):
             return logs
 
         self.train_function = call
+        return call
 
 
 def test_no_call_passes_a_checkpoint_a_log_or_a_sheet(tmp_path):
@@ -111,6 +113,7 @@ def test_where_steps_are_compiled(monkeypatch):
     assert [compiles(asked) for asked in ("auto", "true", "false")] == [True, True, False]
 
 
+@pytest.mark.skipif(KERAS_2, reason="fit of Keras 2 reads its own counters from the device")
 def test_one_transfer_to_the_host_per_call(tmp_path, monkeypatch):
     """Between two looks nothing of a step is awaited: its logs are one tensor."""
     model = toy()

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from fanogan_tf.errors import UserError
+from fanogan_tf.keras_line import LossScaleOptimizer
 from fanogan_tf.training.loop import BadLossGuard
 
 
@@ -12,7 +13,7 @@ def guard(latest, scales=None):
     callback = BadLossGuard(types.SimpleNamespace(latest=latest))
     scalers = {}
     for name, scale in (scales or {}).items():
-        scalers[name] = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), initial_scale=scale)
+        scalers[name] = LossScaleOptimizer(keras.optimizers.SGD(), initial_scale=scale)
         scalers[name].build([tf.Variable(0.0)])
     callback.set_model(types.SimpleNamespace(step=17, optimizers={"plain": keras.optimizers.SGD()} | scalers))
     return callback

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import integrate
 
 from fanogan_tf.evaluation.figures import curves
 from fanogan_tf.evaluation.metrics import image_metrics
@@ -25,7 +26,7 @@ def test_roc():
     assert _lines(plot)["Youden point"].get_xydata().tolist() == [[0.0, 0.75]]
     assert _lines(plot)["calibrated threshold"].get_xydata().tolist() == [[0.0, 0.5]]
     x, y = _lines(plot)["AUROC 0.917"].get_xydata().T
-    assert np.trapezoid(y, x) == pytest.approx(11 / 12)
+    assert integrate.trapezoid(y, x) == pytest.approx(11 / 12)
 
 
 def test_precision_recall():
@@ -63,7 +64,7 @@ def test_one_curve_per_method_the_best_on_top():
     assert _key(plot) == ["1.000  f-AnoGAN", f"{11 / 12:.3f}  AE"]
     assert [text.get_text() for text in plot.texts] == ["synthetic phantom"]
     *drawn, chance = plot.lines
-    assert [np.trapezoid(line.get_ydata(), line.get_xdata()) for line in drawn] == pytest.approx([11 / 12, 1.0])
+    assert [integrate.trapezoid(line.get_ydata(), line.get_xdata()) for line in drawn] == pytest.approx([11 / 12, 1.0])
     assert chance.get_xydata().tolist() == [[0, 0], [1, 1]]
     assert drawn[1].get_zorder() > drawn[0].get_zorder()
     assert "images" in plot.get_xlabel() and "images" in plot.get_ylabel()
