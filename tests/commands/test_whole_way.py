@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from fanogan_tf import keras_line  # noqa: F401 - It sets in the environment, which commands inherit, what its line needs.
 from fanogan_tf.detection import score_table, terms
 from tests.helpers.commands import TINY, fail, run, succeed
 
