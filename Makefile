@@ -1,11 +1,14 @@
 # Each target sets up what it needs on a fresh machine with Python 3.11 or newer. On a machine with an NVIDIA GPU: make demo EXTRA=gpu
+# test-addons alone needs Python 3.11 itself: TensorFlow 2.15 has no later one.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRA ?= cpu
+ADDONS_PYTHON ?= python3.11
+ADDONS_VENV ?= .venv-addons
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo reading-room docs check test style format clean
+.PHONY: demo reading-room docs check test test-addons style format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fanogan run --flagfile=digits --anomalous_class=8 --run_dir=runs/digits
@@ -21,6 +24,13 @@ check: style
 
 test: style
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=20
+
+# The core on the line with tensorflow-addons, see docs/guides/addons.md, and the two lines against each other where .venv is there too.
+ADDONS_PYTEST = $(ADDONS_VENV)/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning
+test-addons: $(ADDONS_VENV)/.installed
+	$(ADDONS_PYTEST) -m "not slow" tests/test_keras_line.py tests/networks tests/training tests/detection tests/methods \
+		$(addprefix tests/serving/test_,export.py saved_model.py signatures.py verification.py inputs.py graph_decoding.py)
+	$(ADDONS_PYTEST) -rs tests/addons tests/commands/test_export.py
 
 # The site, in build/site; its notebooks are run. Strict: a link to nowhere is an error (but not with --quiet, which hides it from strict).
 docs: $(VENV)/.installed_for_tests
@@ -42,11 +52,16 @@ format: $(VENV)/.installed_for_tests
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) runs build *.egg-info docs/notebooks/*.md docs/notebooks/*/
+	rm -rf $(VENV) $(ADDONS_VENV) runs build *.egg-info docs/notebooks/*.md docs/notebooks/*/
 
 $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable ".[$(EXTRA)]"
+	touch $@
+
+$(ADDONS_VENV)/.installed: setup.py
+	$(ADDONS_PYTHON) -m venv $(ADDONS_VENV)
+	$(ADDONS_VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[addons]" "pytest>=8,<10" "pytest-xdist>=3.6,<4"
 	touch $@
 
 $(VENV)/.installed_for_reading: $(VENV)/.installed

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = {"default": ROOT / ".venv/bin/python", "addons": ROOT / ".venv-addons/bin/python"}
 OTHER = {"default": "addons", "addons": "default"}
 WHAT = (
-    "The digits demo with one seed on both lines; the largest relative difference between the scores of a run on its own line and "
-    "those on the other; and what verify_export says on the other line of its SavedModel."
+    "The digits demo with one seed on both lines; of each run, the largest relative difference between its scores on its own line"
+    " and on the other, and what verify_export says there of its SavedModel."
 )
 
 

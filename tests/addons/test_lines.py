@@ -5,6 +5,7 @@ import pytest
 from benchmarks.lines import OTHER, PYTHONS, crossed, fanogan
 from tests.helpers.commands import TINY
 
+pytest.importorskip("tensorflow_addons", reason="run on the line with tensorflow-addons: make test-addons")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
