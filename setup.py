@@ -29,8 +29,8 @@ setup(
     },
     entry_points={"console_scripts": ["fanogan=fanogan_tf.cli:main"]},
     install_requires=[
-        # As wide as the two lines; the extra that brings a TensorFlow narrows them.
-        "keras>=2.15,<3.16",
+        # Of either line; the extra that brings a TensorFlow says of which.
+        "keras>=2.15,<3.16" + "".join(f",!=3.{minor}.*" for minor in range(15)),
         "tensorboard>=2.15,<2.22",
         "numpy>=1.26,<3",
         "scikit-learn>=1.6,<2",

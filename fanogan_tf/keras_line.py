@@ -29,8 +29,8 @@ else:
     # Its export prints what it has written.
     keras.utils.disable_interactive_logging()
     # TensorFlow 2.15 cannot keep what XLA compiles for a CPU. The variable is read when the first device is made, after this.
-    flags = os.environ.get("TF_XLA_FLAGS", "").split()
-    os.environ["TF_XLA_FLAGS"] = " ".join(flag for flag in flags if "persistent_cache" not in flag)
+    _flags = os.environ.get("TF_XLA_FLAGS", "").split()
+    os.environ["TF_XLA_FLAGS"] = " ".join(flag for flag in _flags if "persistent_cache" not in flag)
 
     class Adam(keras.optimizers.Adam):
         """Keras 2's Adam with the hooks that Keras 3's has: `apply`, and an `update_step` that is told the step size."""
