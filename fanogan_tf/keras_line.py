@@ -42,7 +42,7 @@ else:
             self.apply(*zip(*grads_and_vars, strict=True))
 
         def apply(self, grads, trainable_variables=None):
-            super().apply_gradients(zip(grads, trainable_variables, strict=True), skip_gradients_aggregation=True)
+            super().apply_gradients(zip(grads, trainable_variables, strict=True))
 
         def _update_step(self, gradient, variable):
             self.update_step(gradient, variable, self.learning_rate)
@@ -122,11 +122,6 @@ def tf_variable(variable: Variable) -> tf.Variable:
 def name_of(variable: Variable) -> str:
     """Its own name, such as `kernel`, which Keras 2 has after the names of all layers around it."""
     return variable.name.rpartition("/")[2].partition(":")[0]
-
-
-def leave_sums(optimizer: keras.optimizers.Optimizer) -> None:
-    """Keeps an optimizer from adding up the gradients of all replicas."""
-    setattr(optimizer, "aggregate_gradients" if KERAS_2 else "_all_reduce_sum_gradients", list)
 
 
 def write_out(archive: keras.export.ExportArchive, folder: Path) -> None:

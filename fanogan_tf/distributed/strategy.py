@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from fanogan_tf import keras_line
 from fanogan_tf.distributed import cluster
 from fanogan_tf.errors import UserError
 
@@ -47,8 +48,10 @@ def make_strategy(name: str, cpus: int = 1) -> tf.distribute.Strategy:
 
 
 def check(strategy: tf.distribute.Strategy, batch_size: int, jit_compile: bool) -> None:
-    """Raises UserError if the devices cannot share a batch equally, or not with XLA."""
+    """Raises UserError if the devices cannot share a batch equally, or not with XLA, or Keras 2 runs."""
     count = strategy.num_replicas_in_sync
+    if count > 1 and keras_line.KERAS_2:
+        raise UserError("--strategy: several devices train with Keras 3 alone; take --strategy=none, or the extra cpu or gpu")
     if batch_size % count:
         raise UserError(f"--batch_size={batch_size}: {count} devices cannot share it equally; take a multiple of {count}")
     if jit_compile and count > 1:

@@ -44,7 +44,7 @@ def loss_scaled(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> 
     The same for float32 and bfloat16, which reach down to 1e-38; in float16 all below 6e-8 is 0.
     """
     # Keras would add up the gradients of all replicas; `descend` has taken their mean.
-    keras_line.leave_sums(optimizer)
+    optimizer._all_reduce_sum_gradients = list
     return LossScaleOptimizer(optimizer) if network.compute_dtype == "float16" else optimizer
 
 

@@ -161,11 +161,16 @@ def test_one_device_gets_the_batches_as_they_are():
         (8, True, "^--jit_compile: not with 4 devices;"),
     ],
 )
-def test_what_devices_cannot_share(batch_size, jit_compile, message):
+def test_what_devices_cannot_share(batch_size, jit_compile, message, monkeypatch):
+    monkeypatch.setattr(distribution.keras_line, "KERAS_2", False)
     distribution.check(Strategy(), 8, False)
     distribution.check(tf.distribute.get_strategy(), 7, True)
     with pytest.raises(UserError, match=message):
         distribution.check(Strategy(), batch_size, jit_compile)
+    monkeypatch.setattr(distribution.keras_line, "KERAS_2", True)
+    distribution.check(tf.distribute.get_strategy(), 8, False)
+    with pytest.raises(UserError, match=r"^--strategy: several devices train with Keras 3 alone;"):
+        distribution.check(Strategy(), 8, False)
 
 
 def test_strategies_and_workers_go_together(monkeypatch):
