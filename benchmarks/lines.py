@@ -21,10 +21,13 @@ WHAT = (
 
 
 def fanogan(line: str, command: str, *arguments: object) -> str:
-    """What a command prints on that line. Raises CalledProcessError, whose `stderr` says why."""
+    """What a command prints on that line. Raises RuntimeError with what it says of its failure."""
     started = [PYTHONS[line], "-m", "fanogan_tf.cli", command, *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(started, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    finished = subprocess.run(started, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if finished.returncode:
+        raise RuntimeError(f"{line}: fanogan {command}: {finished.stderr[-2000:]}")
+    return finished.stdout
 
 
 def column(table: Path, name: str) -> dict[str, float]:
