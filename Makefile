@@ -8,6 +8,9 @@ ADDONS_VENV ?= .venv-addons
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
+# In the order of tests/conftest.py: left to itself, xdist begins with the files of most tests, which are not those that take long.
+PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo reading-room docs check test test-addons style format clean
 
 demo: $(VENV)/.installed
@@ -20,10 +23,10 @@ reading-room: $(VENV)/.installed_for_reading build/ohif/package/dist
 
 # What can be known within minutes, before every commit.
 check: style
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(PYTEST) -n 2 -m "not slow"
 
 test: style
-	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=20
+	$(PYTEST) -n 3 --durations=20
 
 # The core on the line with tensorflow-addons, see docs/guides/addons.md, and the two lines against each other where .venv is there too.
 ADDONS_PYTEST = $(ADDONS_VENV)/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning

@@ -8,6 +8,6 @@ gc.set_threshold(10_000, 20, 100)
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first: at the end, both workers share the many short ones, and neither waits for the other."""
+    """Files with slow tests come first: at the end, all workers share the many short ones, and none waits long for another."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)

@@ -1,14 +1,10 @@
-"""Archive scoring when workers and drivers are killed in the middle: on this machine, and on a real cluster of two workers."""
+"""Archive scoring on a real cluster of a master and two workers, when workers and drivers are killed in the middle."""
 
-import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +12,7 @@ from benchmarks.spark_cluster import cluster
 from fanogan_tf.archive import spark
 from fanogan_tf.options import Options
 from fanogan_tf.pipeline import score_exported
-from tests.helpers.archived import assert_same_rows, exported, rows_of, score, write_images
+from tests.helpers.archived import Held, assert_same_rows, exported, killing, rows_of, score, write_images
 from tests.helpers.commands import ROOT
 
 pytestmark = [
@@ -39,65 +35,6 @@ def work(tmp_path_factory):
     model = exported(folder / "model", Options(), side=8)
     score_exported(model, Options(), frozenset(), [folder / "images"], folder / "scores.csv")
     return model, folder / "images", rows_of(folder / "scores.csv")
-
-
-class Held:
-    """An image that is a pipe: who reads it waits, and so can be found, until `let_go` puts the image back in its place."""
-
-    def __init__(self, path: Path):
-        self._path, self._content = path, path.read_bytes()
-        path.unlink()
-        os.mkfifo(path)
-
-    def reader(self) -> int:
-        """Waits for the process that reads it."""
-        for _ in range(1200):
-            with contextlib.suppress(OSError):  # Nobody yet.
-                self._ours = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
-                return next(pid for pid in iter(self._found, 0) if pid)
-            time.sleep(0.1)
-        raise AssertionError("nobody reads it")
-
-    def _found(self) -> int | None:
-        for descriptors in Path("/proc").glob("[0-9]*/fd"):
-            pid = int(descriptors.parent.name)
-            with contextlib.suppress(OSError):  # The process has ended in the meantime.
-                if pid != os.getpid() and str(self._path) in map(os.path.realpath, descriptors.iterdir()):
-                    return pid
-        return None
-
-    def let_go(self) -> None:
-        """For those who come from now on. Who has been waiting waits until `gone`."""
-        self._path.unlink()
-        self._path.write_bytes(self._content)
-
-    def gone(self) -> None:
-        os.close(self._ours)
-
-
-@contextlib.contextmanager
-def killing(held, kill):
-    """In this block the reader of `held` is killed; the image is there again before."""
-
-    def act():
-        reader = held.reader()
-        held.let_go()
-        kill(reader)
-        held.gone()
-
-    with ThreadPoolExecutor() as pool:
-        killed = pool.submit(act)
-        yield
-        killed.result(timeout=1)
-
-
-def test_a_process_killed_in_the_middle_on_this_machine(work, tmp_path, monkeypatch):
-    model, images, expected = work
-    monkeypatch.setattr(spark, "_IMAGES_A_TASK", 8)
-    with killing(Held(images / "017.png"), lambda pid: os.kill(pid, signal.SIGKILL)):
-        line = score(model, [images], tmp_path / "out", master="local[2]")
-    assert line.startswith("40 files, 40 images, 0 unreadable")
-    assert_same_rows(rows_of(*(tmp_path / "out/scores").glob("part-*")), expected)
 
 
 def test_a_killed_driver_leaves_no_output(work, two_workers, tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.oct.phantom import PhantomSettings, make_phantom
 from fanogan_tf.options import Options
 from fanogan_tf.pipeline import score_exported
-from tests.helpers.archived import assert_same_rows, exported, rows_of, score, write_images
+from tests.helpers.archived import Held, assert_same_rows, exported, killing, rows_of, score, write_images
 from tests.helpers.oct_files import raw_values, write_dicom, write_dicom_oct, write_vol
 
 pytestmark = [
@@ -124,6 +125,18 @@ def test_nothing_readable_leaves_a_table_without_rows(model, tmp_path):
     assert score(model, [tmp_path / "a.png"], tmp_path / "out").startswith("1 files, 0 images, 1 unreadable: ")
     (written,) = (tmp_path / "out/scores").glob("part-*.csv")
     assert written.read_text().splitlines()[0].startswith("image,label,") and rows_of(written) == []
+
+
+def test_a_process_killed_in_the_middle_of_its_work(model, tmp_path, monkeypatch):
+    """Its task is done again, and no row comes twice or is lost."""
+    monkeypatch.setattr(spark, "_IMAGES_A_TASK", 8)
+    images = tmp_path / "images"
+    write_images(images, 20)
+    score(model, [images], tmp_path / "undisturbed")
+    with killing(Held(images / "017.png"), lambda pid: os.kill(pid, signal.SIGKILL)):
+        line = score(model, [images], tmp_path / "out")
+    assert line.startswith("20 files, 20 images, 0 unreadable")
+    assert_same_rows(table(tmp_path / "out", "scores"), table(tmp_path / "undisturbed", "scores"))
 
 
 def test_lost_rows_are_noticed(model, images, tmp_path, monkeypatch):

@@ -1,7 +1,12 @@
 """Exported models and archives for the tests of archive scoring."""
 
+import contextlib
 import csv
 import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +61,54 @@ def assert_same_rows(rows: list[dict[str, str]], expected: list[dict[str, str]])
                 np.testing.assert_allclose(float(value), float(other[name]), rtol=2e-6, atol=1e-6 if name == "probability" else 0)
             else:
                 assert value == other[name]
+
+
+class Held:
+    """An image that is a pipe: who reads it waits, and so can be found, until `let_go` puts the image back in its place."""
+
+    def __init__(self, path: Path):
+        self._path, self._content = path, path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+
+    def reader(self) -> int:
+        """Waits for the process that reads it."""
+        for _ in range(1200):
+            with contextlib.suppress(OSError):  # Nobody yet.
+                self._ours = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+                return next(pid for pid in iter(self._found, 0) if pid)
+            time.sleep(0.1)
+        raise AssertionError("nobody reads it")
+
+    def _found(self) -> int | None:
+        for descriptors in Path("/proc").glob("[0-9]*/fd"):
+            pid = int(descriptors.parent.name)
+            with contextlib.suppress(OSError):  # The process has ended in the meantime.
+                if pid != os.getpid() and str(self._path) in map(os.path.realpath, descriptors.iterdir()):
+                    return pid
+        return None
+
+    def let_go(self) -> None:
+        """For those who come from now on. Who has been waiting waits until `gone`."""
+        self._path.unlink()
+        self._path.write_bytes(self._content)
+
+    def gone(self) -> None:
+        """Lets go of the reader too, which has been killed."""
+        os.close(self._ours)
+
+
+@contextlib.contextmanager
+def killing(held: Held, kill: Callable[[int], None]) -> Iterator[None]:
+    """In this block the reader of `held` is killed; the image is there again before."""
+
+    def act():
+        reader = held.reader()
+        held.let_go()
+        kill(reader)
+        held.gone()
+
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(act)
+        yield
+        killed.result(timeout=1)
