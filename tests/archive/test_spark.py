@@ -172,6 +172,17 @@ def test_impossible_outputs(model, images, tmp_path):
         score(model, [images], tmp_path / "there/scores.csv/out")
 
 
+def test_models_that_an_archive_has_not_the_images_for(model, tmp_path, monkeypatch):
+    whole = exported(tmp_path / "whole", Options(dataset="oct", image_size="8", patches=0), side=8)
+    with pytest.raises(UserError, match=r"--model=.*whole.*: scores whole or single B-scans; score them with fanogan score"):
+        score(whole, [tmp_path], tmp_path / "out")
+    served = spark.loaded(str(model), None, 0)
+    monkeypatch.setattr(served, "INPUTS", ("image", "region"))
+    with pytest.raises(UserError, match=r"--model=.*: takes image, region, and an archive has images alone"):
+        score(model, [tmp_path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_to_score(model, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty: no images in this folder"):
