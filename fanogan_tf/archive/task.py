@@ -6,6 +6,7 @@ as a volume) or UNREADABLE (a file and the reason why it could not be scored).
 
 import dataclasses
 import functools
+import gc
 import json
 import math
 import os
@@ -115,16 +116,21 @@ class Work:
 
 @functools.cache
 def loaded(model: str, rate: float | None, threads: int) -> ServedDetector:
-    """Loads the model, once per worker process.
+    """Loads the model, once per process. threads: of TensorFlow in a worker's process; 0 in the driver's, which is left as it is.
 
     Raises:
       UserError: what `exported.load` raises.
     """
-    if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+    if not threads:
+        with at_hand(model) as path:
+            return exported.load(path, rate)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     with at_hand(model) as path:
-        return exported.load(path, rate)
+        served = exported.load(path, rate)
+    # After every task Spark's worker looks for garbage, among TensorFlow's million objects too if it is let: ten times the task.
+    gc.freeze()
+    return served
 
 
 def _judged(model: ServedDetector, images: dict[str, np.ndarray]) -> Iterator[dict]:
