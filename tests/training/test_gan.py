@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fanogan_tf.keras_line import KERAS_2
 from fanogan_tf.networks.latent import key
 from fanogan_tf.training import losses
 from fanogan_tf.training.gan import FLOAT16_PENALTY_SCALE
@@ -204,7 +205,8 @@ def test_float16_finds_its_scale():
             assert [float(optimizer.dynamic_scale) for optimizer in optimizers.values()] == [2.0**19, 2.0**17]
             assert [int(optimizer.iterations) for optimizer in optimizers.values()] == [0, 0]
             np.testing.assert_array_equal(np.concatenate(weights(model)), np.concatenate(before))
-    assert np.all(np.isfinite([value for name, value in logs.items() if "norm" not in name]))
+    # On Keras 2 a norm may overflow at the last step as well, where the scale has just grown.
+    assert np.all(np.isfinite([value for name, value in logs.items() if not (KERAS_2 and "norm" in name)]))
     # Every update was made or halved the scale.
     made = [int(optimizer.iterations) for optimizer in optimizers.values()]
     halved = [20 - np.log2(float(optimizer.dynamic_scale)) for optimizer in optimizers.values()]
