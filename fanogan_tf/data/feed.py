@@ -69,7 +69,9 @@ class Feed:
             return tf.ensure_shape(places, (self.batch_size,)), tf.ensure_shape(mirrored, (self.batch_size,))
 
         numbers = tf.data.Dataset.range(start, tf.int64.max)
-        return numbers.map(drawn if self._on_device else self._gathered).prefetch(4)
+        # Nothing in them is Python's to branch on, and AutoGraph takes a second to find that out.
+        element = tf.autograph.experimental.do_not_convert(drawn if self._on_device else self._gathered)
+        return numbers.map(element).prefetch(4)
 
     def look_up(self, element: Batch | tuple[tf.Tensor, tf.Tensor]) -> Batch:
         """From an element to a batch: (batch_size, H, W, 1) float32 in [-1, 1]; with regions a dict, those 0 or 1."""

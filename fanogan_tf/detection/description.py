@@ -30,8 +30,9 @@ def describe(
       of the held-out images score, all terms that there are, and PEAK, the largest residual, where there are maps: (N,) each.
     """
     known = _described(detector, train, batch_size, most_normals, seed) if detector.sees else None
+    pixels = tf.TensorSpec((None, *detector.spec.image_shape), tf.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *detector.spec.image_shape), tf.float32)] * len(detector.INPUTS))
+    @tf.function(autograph=False, input_signature=[pixels] * len(detector.INPUTS))
     def measure(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = detector.prepared(*inputs)
         measured = detector.compute(*inputs)
@@ -58,7 +59,7 @@ def describe(
 def _described(detector: Detector, train: ImageSet, batch_size: int, most_normals: int, seed: int) -> normality.Normality:
     some = np.sort(np.random.default_rng([seed, Stream.DESCRIBED_IMAGES]).permutation(len(train))[:MOST_IMAGES])
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *detector.spec.image_shape), tf.float32)])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, *detector.spec.image_shape), tf.float32)])
     def look(images: tf.Tensor) -> normality.Hidden:
         return detector.look(detector.spec.prepared(images))
 

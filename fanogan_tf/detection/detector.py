@@ -72,7 +72,7 @@ class Detector(ScoresImages):
 
     def _trace(self) -> None:
         pixels = tf.TensorSpec((None, *self.spec.image_shape), tf.float32)
-        self._measure = tf.function(self.measured, input_signature=[pixels] * len(self.INPUTS))
+        self._measure = tf.function(self.measured, autograph=False, input_signature=[pixels] * len(self.INPUTS))
 
     if TYPE_CHECKING:
 
@@ -170,7 +170,7 @@ class Detector(ScoresImages):
         """G(z): (B, latent_dim) -> (B, H, W, 1) in [-1, 1]; only where `can_generate`."""
         if not hasattr(self, "_generate"):
             signature = [tf.TensorSpec((None, self.latent_dim), tf.float32)]
-            self._generate = tf.function(lambda z: self.generator(z, training=False), input_signature=signature)
+            self._generate = tf.function(lambda z: self.generator(z, training=False), autograph=False, input_signature=signature)
         return np.asarray(self._generate(tf.convert_to_tensor(z, tf.float32)))
 
     def checkpoint(self) -> tf.train.Checkpoint:

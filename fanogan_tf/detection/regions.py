@@ -146,7 +146,7 @@ class RegionFinder:
         self.dim, self.limits = dim, limits
         self.network = network or unet(dim)
         films = tf.TensorSpec((None, FILM, FILM, 1), tf.float32)
-        self._look = tf.function(self.look, input_signature=[films])
+        self._look = tf.function(self.look, autograph=False, input_signature=[films])
 
     def look(self, films: tf.Tensor) -> dict[str, tf.Tensor]:
         """Looks at films (B, FILM, FILM, 1) in [-1, 1], in a graph.

@@ -90,7 +90,7 @@ def everyones(value: int, strategy: tf.distribute.Strategy) -> list[int]:
 
 @functools.cache
 def _gathering(strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
-    return tf.function(lambda value: strategy.gather(strategy.run(tf.identity, args=(value,)), axis=0))
+    return tf.function(lambda value: strategy.gather(strategy.run(tf.identity, args=(value,)), axis=0), autograph=False)
 
 
 def meet(strategy: tf.distribute.Strategy, well: bool = True) -> None:

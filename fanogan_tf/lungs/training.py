@@ -126,7 +126,7 @@ def train(run: RunDirectory, options: Options, overwrite: bool) -> dict:
         name=PHASE,
         folder=run.phase(PHASE),
         sheets={"lungs": lambda: sheet(training, *splits.validation.inputs(some, ("image", "region")))},
-        graph=tf.function(training.call).get_concrete_function(films).graph,
+        graph=tf.function(training.call, autograph=False).get_concrete_function(films).graph,
     )
     finder = RegionFinder(options.dim, _limits(splits.train), training.network)
     with files.whole_folder(run.path / regions.FOLDER) as temporary:
@@ -148,7 +148,7 @@ def sheet(training: LungTraining, films: np.ndarray, drawn: np.ndarray) -> np.nd
 def _limits(train: ImageSet) -> Limits:
     """What drawn lungs are like; by the finder's own grid."""
     parts: dict[str, list[np.ndarray]] = {}
-    measure = tf.function(shape_of, input_signature=[tf.TensorSpec((None, GRID, GRID), tf.bool)])
+    measure = tf.function(shape_of, autograph=False, input_signature=[tf.TensorSpec((None, GRID, GRID), tf.bool)])
     for batch in train.batches(_BATCH):
         small = tf.nn.avg_pool2d(batch["region"], FILM // GRID, FILM // GRID, "VALID")[..., 0] >= 0.5
         for name, values in measure(small).items():
@@ -169,7 +169,7 @@ def figures(finder: RegionFinder, splits: Splits) -> dict:
 
 
 def _figures(finder: RegionFinder, images: ImageSet) -> dict:
-    look = tf.function(finder.look, input_signature=[tf.TensorSpec((None, FILM, FILM, 1), tf.float32)])
+    look = tf.function(finder.look, autograph=False, input_signature=[tf.TensorSpec((None, FILM, FILM, 1), tf.float32)])
     dice, iou, unfit = [], [], 0
     for batch in images.batches(_BATCH):
         seen = look(tf.convert_to_tensor(batch["image"]))

@@ -144,6 +144,6 @@ def train_encoder(gan: WganGp | Dcgan, spec: NetworkSpec, run: RunDirectory, opt
             "restored": monitoring.restored(lambda images: gan.generator(encoder(images, training=False), training=False), some),
             "interpolation": monitoring.interpolated_encodings(encoder, gan.generator, some),
         },
-        graph=tf.function(training.call).get_concrete_function(images).graph,
+        graph=tf.function(training.call, autograph=False).get_concrete_function(images).graph,
     )
     return encoder

@@ -178,7 +178,7 @@ def train_gan(gan: WganGp | Dcgan, run: RunDirectory, options: Options, splits: 
             "samples": monitoring.generated(gan.generator, options.latent_dim, options.seed, gan.prior),
             "interpolation": monitoring.interpolated(gan.generator, options.latent_dim, options.seed, gan.prior),
         },
-        graph=tf.function(gan.call).get_concrete_function(z).graph,
+        graph=tf.function(gan.call, autograph=False).get_concrete_function(z).graph,
         turns=gan.n_critic,
     )
 

@@ -92,6 +92,6 @@ class JointMethod(Method):
                 **self.restored(training, some),
                 **self.sheets(training, spec, options),
             },
-            graph=tf.function(training.call).get_concrete_function(images).graph,
+            graph=tf.function(training.call, autograph=False).get_concrete_function(images).graph,
             turns=turns,
         )

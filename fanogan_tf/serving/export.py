@@ -139,7 +139,8 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     contents = {name: tf.TensorSpec((None,), tf.string, name=f"{name}_bytes") for name in detector.INPUTS}
     latent = tf.TensorSpec((None, detector.latent_dim), tf.float32, name="latent")
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)] * len(pixels))  # One graph, which both call.
+    # One graph, which both call.
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, *shape), tf.float32)] * len(pixels))
     def one_graph(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return _even_of_none(lambda *some: judged(detector, *some), *inputs)
 
@@ -167,7 +168,7 @@ def signatures(detector: Detector) -> dict[str, tf.types.experimental.GenericFun
     if detector.can_generate:
         generate = _inference(detector.generator, "generated")
         functions["generate"] = (lambda latent: _even_of_none(generate, latent), [latent])
-    return {name: tf.function(function, input_signature=specs) for name, (function, specs) in functions.items()}
+    return {name: tf.function(function, autograph=False, input_signature=specs) for name, (function, specs) in functions.items()}
 
 
 def _inference(network: keras.Model, output: str) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:

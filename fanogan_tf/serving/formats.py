@@ -90,7 +90,7 @@ def graph(detector: Detector, batch: int | None = None) -> Any:
     """
     specs = [tf.TensorSpec((batch, *export.sent_shape(detector)), tf.float32, name=name) for name in detector.INPUTS]
 
-    @tf.function(input_signature=specs)
+    @tf.function(autograph=False, input_signature=specs)
     def judged(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         levels, *others = inputs
         return export.judged(detector, levels * 257.0, *(tf.cast(values > 0.0, tf.float32) for values in others))
