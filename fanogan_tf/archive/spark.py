@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from tqdm import tqdm
 
 from fanogan_tf.archive import task
 from fanogan_tf.archive.files import found
@@ -64,15 +66,16 @@ def score_archive(
     groups = DATASETS[options.dataset].groups
     if groups and (not options.patches or options.oct_images == "single"):
         raise UserError(f"--model={folder}: scores whole or single B-scans; score them with fanogan score --model")
-    with opened(output) as made:
+    with opened(output) as made, session(master, settings or {}) as spark:
         total = made.write_list(found(images, groups))
-        with session(master, settings or {}) as spark:
-            batch_size = batch_size_for(options.score_batch_size, model.image_shape)
-            threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-            work = Work(folder, rate, options, batch_size, threads)
-            tasks = min(math.ceil(total / (1 if groups else _IMAGES_A_TASK)), _MOST_TASKS)
-            schema = ", ".join(f"`{name}` {kind}" for name, kind in TYPES.items())
-            rows = made.names(spark).repartition(tasks).mapInArrow(_quietly(work), schema)
+        batch_size = batch_size_for(options.score_batch_size, model.image_shape)
+        threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
+        work = Work(folder, rate, options, batch_size, threads)
+        tasks = min(math.ceil(total / (1 if groups else _IMAGES_A_TASK)), _MOST_TASKS)
+        schema = ", ".join(f"`{name}` {kind}" for name, kind in TYPES.items())
+        silent = (spark.sparkContext.master or "").startswith("local")
+        rows = made.names(spark).repartition(tasks).mapInArrow(_sent(work, silent), schema)
+        with _progress(spark, tasks, total):
             kinds = made.write_tables(rows, score_columns(model.outputs), groups.COLUMNS if groups else (), file_format)
         counts = {"patches" if groups else "images": kinds.get(task.IMAGE, 0), "unreadable": kinds.get(task.UNREADABLE, 0)}
         if groups:
@@ -117,7 +120,6 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # spark-submit has set the rest.
         need_java()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = builder.config("spark.ui.showConsoleProgress", sys.stderr.isatty())
         quiet = f'"-Dlog4j2.configurationFile=file:{Path(__file__).with_name("log4j2.properties")}"'
         builder = builder.config("spark.driver.extraJavaOptions", quiet)
         if master.startswith("local"):
@@ -142,16 +144,43 @@ def repeating(master: str) -> str:
     return f"local[{local[1] or 1},4]" if local else master
 
 
-def _quietly(work: Work) -> Callable[[Iterator], Iterator]:
-    """`work`, whose worker imports TensorFlow without its greeting: on one machine, workers write on the user's terminal."""
+@contextlib.contextmanager
+def _progress(spark: SparkSession, tasks: int, total: int) -> Iterator[None]:
+    """Shows how many of `total` files are done while the block runs, by the share of its `tasks` that Spark has finished."""
+    tracker, ended = spark.sparkContext.statusTracker(), threading.Event()
+
+    def watch() -> None:
+        # In a log file a line now and then is enough.
+        while not ended.wait(0.5 if sys.stderr.isatty() else 20.0):
+            stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+            done = [stage.numCompletedTasks for stage in stages if stage and stage.numTasks == tasks]
+            bar.update(max(total * max(done, default=0) // tasks - bar.n, 0))
+
+    with tqdm(total=total, desc="scoring", unit="file") as bar:
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+            bar.update(total - bar.n)
+        finally:
+            ended.set()
+            watcher.join()
+
+
+def _sent(work: Work, silent: bool) -> Callable[[Iterator], Iterator]:
+    """`work` as Spark sends it. silent: its process shares the user's terminal, and does not greet or complain there.
+
+    What ends a run is raised here, so it is not lost.
+    """
     attributes = dict(vars(work))
 
     # Spark sends it as code, and `Work` by its name, which imports TensorFlow.
     def working(lists: Iterator) -> Iterator:
-        from fanogan_tf.errors import starting
+        if silent:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+        from fanogan_tf.archive.task import Work
 
-        with starting():
-            from fanogan_tf.archive.task import Work
         return Work(**attributes)(lists)
 
     return working

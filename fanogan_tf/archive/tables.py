@@ -88,7 +88,8 @@ class Output:
 def opened(output: str) -> Iterator[Output]:
     """Opens a temporary folder that becomes `output` when the block ends without an error.
 
-    Object stores cannot rename folders. Output at a URL is written in place, and complete once `summary.json` exists.
+    Object stores cannot rename folders. Output at a URL is written in place, deleted again where there is an error, and complete
+    once `summary.json` exists.
 
     Raises:
       UserError: `output` exists already, or cannot be written.
@@ -97,7 +98,12 @@ def opened(output: str) -> Iterator[Output]:
         system, path = place(output)
         if system.get_file_info(path).type != fs.FileType.NotFound:
             raise UserError(f"--output={output}: is there already; give a new folder")
-        yield Output(output.rstrip("/"))
+        try:
+            yield Output(output.rstrip("/"))
+        except BaseException:
+            if system.get_file_info(path).type != fs.FileType.NotFound:
+                system.delete_dir(path)
+            raise
         return
     with contextlib.ExitStack() as stack:
         try:

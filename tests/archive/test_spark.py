@@ -89,8 +89,11 @@ def test_parquet(model, images, expected, tmp_path):
     assert set(columns["label"]) == {None} and set(columns["anomalous"]) == {0, 1}
 
 
-def test_everything_by_url(model, tmp_path):
-    """Model, images and output at URLs give the same scores as at paths; an output there is written in place."""
+def test_everything_by_url(model, tmp_path, monkeypatch):
+    """Model, images and output at URLs give the same scores as at paths; an output there is written in place.
+
+    It is deleted again if the run fails.
+    """
     folder = tmp_path / "f"
     write_images(folder, 4)
     (folder / "broken.png").write_bytes(b"no image")
@@ -102,22 +105,29 @@ def test_everything_by_url(model, tmp_path):
     found = [row | {"image": row["image"].removeprefix("file://")} for row in table(tmp_path / "out", "scores")]
     assert_same_rows(found, table(tmp_path / "by_path", "scores"))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["scores", "summary.json", "unreadable"]
+    monkeypatch.setattr(spark, "found", lambda *_: iter([f"file://{folder}/001.png"] * 2))
+    with pytest.raises(UserError, match="nothing was written"):
+        score(model, [folder], f"file://{tmp_path}/failed")
+    assert not (tmp_path / "failed").exists()
 
 
-def test_unreadable_files_are_listed_with_the_reason_and_counted(model, tmp_path):
+def test_unreadable_files_are_listed_with_the_reason_and_counted(model, tmp_path, capsys):
+    """One in a hundred of many. The bar counts them too."""
     folder = tmp_path / "images"
-    write_images(folder, 5)
+    write_images(folder, 299)
     (folder / "001.png").write_text("no image")
     (folder / "002.png").write_bytes((folder / "003.png").read_bytes()[:60])
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
     line = score(model, [folder], tmp_path / "out")
-    assert line.startswith("6 files, 3 images, 3 unreadable: ")
+    assert line.startswith("300 files, 297 images, 3 unreadable: ")
+    assert "300/300" in capsys.readouterr().err
     rows = table(tmp_path / "out", "unreadable")
     assert [row["image"] for row in rows] == [str(folder / name) for name in ("001.png", "002.png", "gone.png")]
     assert rows[0]["reason"] == "unreadable image (it is no PNG, JPEG, TIFF or BMP)"
     summary = json.loads((tmp_path / "out/summary.json").read_text())
-    assert (summary["files"], summary["images"], summary["unreadable"]) == (6, 3, 3)
-    assert [row["image"][-7:] for row in table(tmp_path / "out", "scores")] == ["000.png", "003.png", "004.png"]
+    assert (summary["files"], summary["images"], summary["unreadable"]) == (300, 297, 3)
+    scored = [row["image"] for row in table(tmp_path / "out", "scores")]
+    assert scored == [str(folder / f"{number:03d}.png") for number in range(299) if number not in (1, 2)]
 
 
 def test_nothing_readable_leaves_a_table_without_rows(model, tmp_path):
