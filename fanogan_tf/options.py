@@ -194,6 +194,7 @@ class Options:
         free=True,
     )
     gradient_penalty: float = _option("training", 10.0, "Weight of the gradient penalty in the critic's loss.", least=0.0)
+    penalty_every: int = _option("training", 1, "Take that penalty in each K-th critic update only, K times as strong.", least=1)
     members: int = _option(
         "training",
         1,

@@ -4,8 +4,11 @@ A replica is a copy of the networks on one device. All replicas have the same we
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import tensorflow as tf
+
+_Scalars = TypeVar("_Scalars", tf.Tensor, dict[str, tf.Tensor])
 
 
 def count() -> int:
@@ -54,12 +57,12 @@ def repeated(times: int, update: Callable[[tf.Tensor], dict[str, tf.Tensor]], na
     return _as_one(lambda strategy, updates: loop(lambda turn: _in_each(strategy, updates, turn)), update)
 
 
-def cond(predicate: tf.Tensor, then: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]) -> tf.Tensor:
+def cond(predicate: tf.Tensor, then: Callable[[], _Scalars], otherwise: Callable[[], _Scalars]) -> _Scalars:
     """Branches as tf.cond does, to scalars; `predicate` must be the same in all replicas."""
     if count() == 1:
         return tf.cond(predicate, then, otherwise)
 
-    def of_all(strategy: tf.distribute.Strategy, predicates, thens, otherwises) -> tf.Tensor:
+    def of_all(strategy: tf.distribute.Strategy, predicates, thens, otherwises) -> _Scalars:
         first = strategy.experimental_local_results(predicates)[0]
         return tf.cond(first, lambda: _in_each(strategy, thens), lambda: _in_each(strategy, otherwises))
 

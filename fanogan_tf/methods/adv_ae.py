@@ -23,7 +23,7 @@ from fanogan_tf.random_streams import GanDraw
 from fanogan_tf.run_directory import RunDirectory
 from fanogan_tf.training import losses
 from fanogan_tf.training.calls import compiles
-from fanogan_tf.training.gan import turns_of_critic, update_critic
+from fanogan_tf.training.gan import Penalty, turns_of_critic, update_critic
 from fanogan_tf.training.optimization import descend, loss_scaled
 
 
@@ -41,7 +41,7 @@ class AdversarialAutoencoderTraining(AutoencoderTraining):
         critic: keras.Model,
         *,
         n_critic: int,
-        penalty_weight: float,
+        penalty: Penalty,
         adversarial_weight: float,
         seed: int,
     ):
@@ -49,7 +49,7 @@ class AdversarialAutoencoderTraining(AutoencoderTraining):
         self.critic = critic
         self.networks = {"encoder": encoder, "generator": generator, "critic": critic}
         self.n_critic = n_critic
-        self.penalty_weight = penalty_weight
+        self.penalty = penalty
         self.adversarial_weight = adversarial_weight
 
     def compile(self, autoencoder_optimizer, critic_optimizer, **kwargs):
@@ -60,7 +60,8 @@ class AdversarialAutoencoderTraining(AutoencoderTraining):
     def _update_critic(self, real, turn):
         fake = self.restore(real, turn, 0)
         seed = key(self.seed, self.step, turn, GanDraw.MIXTURE)
-        return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
+        number = tf.cast(self.step, tf.int32) * self.n_critic + turn
+        return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, number, self.penalty)
 
     def _update_autoencoder(self, images):
         with tf.GradientTape() as tape:
@@ -105,7 +106,7 @@ class AdversarialAutoencoder(JointMethod):
             spec.generator(),
             spec.critic(),
             n_critic=options.n_critic,
-            penalty_weight=options.gradient_penalty,
+            penalty=Penalty(options.gradient_penalty, options.penalty_every),
             adversarial_weight=options.adversarial_weight,
             seed=options.seed,
         )

@@ -29,7 +29,7 @@ from fanogan_tf.training.optimization import Adam
 # Names of options that several methods read.
 NETWORKS = ("network", "dim", "latent_dim")
 UPDATES = ("batch_size", "iterations", "learning_rate")
-CRITIC = ("n_critic", "gradient_penalty")
+CRITIC = ("n_critic", "gradient_penalty", "penalty_every")
 SCORE = ("score", "nearest_normals")  # Of methods whose detector has a critic.
 # Every method reads these.
 _READ_BY_ALL = names("images", "scoring", "running") | {

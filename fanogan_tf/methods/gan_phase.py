@@ -33,7 +33,7 @@ from fanogan_tf.training import monitoring
 from fanogan_tf.training.augmentation import CHANGES
 from fanogan_tf.training.calls import compiles
 from fanogan_tf.training.checkpointing import Checkpoints, checkpoints_in, saved_seconds, saved_step
-from fanogan_tf.training.gan import Dcgan, WganGp
+from fanogan_tf.training.gan import Dcgan, Penalty, WganGp
 from fanogan_tf.training.loop import Schedule, run_phase
 
 # Names of the options that the search for z by gradient descent reads.
@@ -144,7 +144,7 @@ def gan_training(spec: NetworkSpec, options: Options) -> WganGp | Dcgan:
     if spec.network == "dcgan":
         gan, betas = Dcgan(spec.generator(), spec.critic(), **settings), (0.5,)
     else:
-        settings |= {"n_critic": options.n_critic, "penalty_weight": options.gradient_penalty}
+        settings |= {"n_critic": options.n_critic, "penalty": Penalty(options.gradient_penalty, options.penalty_every)}
         gan, betas = WganGp(spec.generator(), spec.critic(), **settings), (0.0, 0.9)
     gan.compile(*(adam(options, *betas) for _ in range(2)), jit_compile=compiles(options.jit_compile))
     return gan

@@ -5,6 +5,7 @@ stands on (Schlegl et al. 2017, section 2.1).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -127,20 +128,54 @@ CRITIC_LOGS = ("loss_d", "critic_real", "critic_fake", "wasserstein", "gradient_
 FLOAT16_PENALTY_SCALE = 2.0**7
 
 
+class Penalty(NamedTuple):
+    """The gradient penalty of a critic's updates: its weight, and that it is taken in each `every`-th one alone.
+
+    There it is `every` times as strong (lazy regularisation, Karras et al. 2020, section 3.1): half of an update's time is the
+    penalty's. At 1, every update has it, as in the paper.
+    """
+
+    weight: float
+    every: int = 1
+
+
 def update_critic(
-    critic: keras.Model, optimizer: keras.optimizers.Optimizer, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, weight: float
+    critic: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    real: tf.Tensor,
+    fake: tf.Tensor,
+    seed: tf.Tensor,
+    number: tf.Tensor,
+    penalty: Penalty,
 ) -> dict[str, tf.Tensor]:
     """One update of the critic on real and fake images, both (B, H, W, 1); returns `CRITIC_LOGS`.
 
-    `seed`: of the mixtures where the gradient penalty is taken; `weight`: that penalty's.
+    `seed`: of the mixtures where the gradient penalty is taken; `number`: of the update, from 0 on. An update without the penalty
+    tells it as 0.
     """
-    mixed = losses.interpolated(real, fake, seed)
+    if penalty.every == 1:
+        return _update_critic(critic, optimizer, real, fake, seed, penalty.weight)
+    # The last of the first `every` updates has it: with `n_critic` of them, so has the one that a step tells of.
+    due = tf.equal((number + 1) % penalty.every, 0)
+    return replicas.cond(
+        due,
+        lambda: _update_critic(critic, optimizer, real, fake, seed, penalty.every * penalty.weight),
+        lambda: _update_critic(critic, optimizer, real, fake, seed, 0.0),
+    )
+
+
+def _update_critic(
+    critic: keras.Model, optimizer: keras.optimizers.Optimizer, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, weight: float
+) -> dict[str, tf.Tensor]:
     penalty_scale = FLOAT16_PENALTY_SCALE if critic.compute_dtype == "float16" else 1.0
     with tf.GradientTape() as tape:
         # Both in one pass: the critic normalises each image by itself, so neighbours change nothing.
         values, _ = critic(tf.concat([real, fake], axis=0))
         real_values, fake_values = tf.split(values, 2)
-        penalty = losses.gradient_penalty(lambda images: critic(images)[0], mixed, penalty_scale)
+        penalty = tf.constant(0.0)
+        if weight:
+            mixed = losses.interpolated(real, fake, seed)
+            penalty = losses.gradient_penalty(lambda images: critic(images)[0], mixed, penalty_scale)
         loss = losses.critic_loss(real_values, fake_values, penalty, weight)
     norm = descend(optimizer, tape, loss, critic.trainable_variables)
     real_mean, fake_mean = tf.reduce_mean(real_values), tf.reduce_mean(fake_values)
@@ -173,20 +208,21 @@ class WganGp(GanTraining):
         critic: keras.Model,
         *,
         n_critic: int,
-        penalty_weight: float,
+        penalty: Penalty,
         **settings,
     ):
         """`settings`: see `GanTraining`."""
         super().__init__(generator, critic, name="wgan_gp", **settings)
         self.n_critic = n_critic
-        self.penalty_weight = penalty_weight
+        self.penalty = penalty
 
     def _update_critic(self, real, step, turn):
         fake = self.generator(self.latent(tf.shape(real)[0], step, turn, GanDraw.LATENT), training=True)
         real = self.changed(real, step, turn, GanDraw.CHANGE_OF_REAL)
         fake = self.changed(fake, step, turn, GanDraw.CHANGE_OF_GENERATED)
         seed = key(self.seed, step, turn, GanDraw.MIXTURE)
-        return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, self.penalty_weight)
+        number = tf.cast(step, tf.int32) * self.n_critic + turn
+        return update_critic(self.critic, self.optimizers["critic_optimizer"], real, fake, seed, number, self.penalty)
 
     def _update_generator(self, batch, step):
         z = self.latent(batch, step, self.n_critic, GanDraw.LATENT)

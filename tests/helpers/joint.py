@@ -10,6 +10,7 @@ from fanogan_tf.methods.adv_ae import AdversarialAutoencoderTraining
 from fanogan_tf.methods.ae import AutoencoderTraining
 from fanogan_tf.methods.ali import Ali, pair_discriminator
 from fanogan_tf.networks.resnet import Encoder, Generator
+from fanogan_tf.training.gan import Penalty
 from fanogan_tf.training.optimization import Adam
 from tests.helpers.tiny import SHAPE, SPEC
 
@@ -65,7 +66,7 @@ def adversarial(
         generator or spec.generator(),
         spec.critic(),
         n_critic=n_critic,
-        penalty_weight=penalty_weight,
+        penalty=Penalty(penalty_weight),
         adversarial_weight=weight,
         seed=seed,
     )

@@ -36,7 +36,7 @@ def ganomaly_restarted(spec, options):
 
 # The training, its settings, the side of its images, and the turns that a step takes images in.
 CASES = {
-    "wgan_gp": (gan_training, {"n_critic": 3}, 8, 3),
+    "wgan_gp": (gan_training, {"n_critic": 3, "penalty_every": 2}, 8, 3),
     "wgan_gp_float16": (gan_training, {"n_critic": 2, "mixed_precision": "float16"}, 8, 2),
     "encoder": (encoder, {"denoise": True, "bound": "stochastic_clip"}, 8, 1),
     "dcgan": (gan_training, {"network": "dcgan"}, 16, 1),

@@ -9,7 +9,7 @@ import tensorflow as tf
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 from fanogan_tf.training.calls import Training
 from fanogan_tf.training.encoder import EncoderTraining
-from fanogan_tf.training.gan import WganGp
+from fanogan_tf.training.gan import Penalty, WganGp
 from fanogan_tf.training.loop import Schedule, run_phase
 from fanogan_tf.training.losses import encoder_weights
 from fanogan_tf.training.optimization import Adam
@@ -28,6 +28,7 @@ def gan(
     seed: int = 0,
     n_critic: int = 3,
     penalty_weight: float = 10.0,
+    penalty_every: int = 1,
     rate: float = 1e-3,
     weights_seed: int = 0,
     precision: str = "none",
@@ -37,7 +38,8 @@ def gan(
     keras.utils.set_random_seed(weights_seed)
     spec = dataclasses.replace(SPEC, precision=precision)
     settings = {"latent_dim": 3, "seed": seed, "average": average, "changes": changes}
-    model = WganGp(spec.generator(), spec.critic(), n_critic=n_critic, penalty_weight=penalty_weight, **settings)
+    penalty = Penalty(penalty_weight, penalty_every)
+    model = WganGp(spec.generator(), spec.critic(), n_critic=n_critic, penalty=penalty, **settings)
     model.compile(*(Adam(rate, beta_1=0.0, beta_2=0.9) for _ in range(2)))
     return model
 

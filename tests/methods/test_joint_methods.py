@@ -96,7 +96,7 @@ def test_the_detector_is_what_was_trained(case):
 def test_settings_reach_the_training():
     spec = network_spec(OPTIONS, SHAPE)
     training = METHODS["adv_ae"].training(spec, OPTIONS)
-    assert (training.n_critic, training.penalty_weight, training.adversarial_weight, training.seed) == (2, 10.0, 0.3, 3)
+    assert (training.n_critic, training.penalty, training.adversarial_weight, training.seed) == (2, (10.0, 1), 0.3, 3)
     trainings = [
         METHODS["ae"].training(spec, OPTIONS),
         training,

@@ -8,7 +8,7 @@ from fanogan_tf.errors import UserError
 from fanogan_tf.networks.spec import NetworkSpec, tf_variables
 from fanogan_tf.training import checkpointing
 from fanogan_tf.training.checkpointing import Checkpointing, Checkpoints, saved_seconds, saved_step
-from fanogan_tf.training.gan import WganGp
+from fanogan_tf.training.gan import Penalty, WganGp
 from fanogan_tf.training.optimization import Adam, loss_scalers
 from tests.helpers.tiny import assert_same, encoder_training, gan, images, state, toy
 
@@ -149,7 +149,7 @@ def test_another_precision_goes_on(tmp_path, before, after):
 
 def wider(dim=3, side=8):
     spec = NetworkSpec((side, side, 1), dim=dim, latent_dim=3)
-    model = WganGp(spec.generator(), spec.critic(), latent_dim=3, n_critic=3, penalty_weight=10.0, seed=0)
+    model = WganGp(spec.generator(), spec.critic(), latent_dim=3, n_critic=3, penalty=Penalty(10.0), seed=0)
     model.compile(*(Adam(1e-3) for _ in range(2)))
     return model
 

@@ -95,6 +95,18 @@ def test_loss_is_the_sum_of_what_is_logged():
         np.testing.assert_allclose(logs["wasserstein"], logs["critic_real"] - logs["critic_fake"], rtol=1e-5)
 
 
+def test_a_lazy_penalty_is_taken_in_each_third_update_and_thrice_as_strong(monkeypatch):
+    """Of six updates, in the third and the last."""
+    taken, original = [], losses.interpolated
+    monkeypatch.setattr(losses, "interpolated", lambda *arguments: taken.append(1) or original(*arguments))
+    model = gan(n_critic=2, penalty_weight=4.0, penalty_every=3)
+    for taken_until_now, strength in ((0, 0), (1, 0), (2, 12)):
+        logs = numbers(model.train_step(images(0, 2 * BATCH)))
+        assert len(taken) == taken_until_now and (logs["gradient_penalty"] > 0) == (strength > 0)
+        expected = logs["critic_fake"] - logs["critic_real"] + strength * logs["gradient_penalty"]
+        np.testing.assert_allclose(logs["loss_d"], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("loss", "norm", "moved"), [("loss_d", "gradient_norm_d", 1), ("loss_g", "gradient_norm_g", 0)])
 def test_downhill(loss, norm, moved):
     """A small plain step t against a gradient g makes the loss fall by t |g|^2."""
