@@ -27,8 +27,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module", autouse=True)
 def running():
-    """One session for all tests of this module."""
-    with spark.session("local[2]", {"spark.sql.shuffle.partitions": "2"}) as session:
+    """One session for all tests of this module. A task that fails is tried once more."""
+    with spark.session("local[2,2]", {"spark.sql.shuffle.partitions": "2"}) as session:
         yield session
 
 

@@ -102,11 +102,11 @@ def test_the_report_needs_no_network(tiny, scored, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tiny", [name for name in METHODS if len(METHODS[name].PHASES) > 1], indirect=True)
 def test_phase_by_phase_it_ends_as_in_a_row(tiny, scored, tmp_path):
-    phases = METHODS[tiny.method].PHASES
     if tiny.method == "iterative":  # An encoder is trained only where the mapping starts from it.
         tiny = dataclasses.replace(tiny, mapping_start="encoder")
-    apart = trained(tmp_path / "apart", tiny, phases)
+    apart = trained(tmp_path / "apart", tiny, METHODS[tiny.method].PHASES)
     assert apart.scores.read_bytes() == scored(tiny).scores.read_bytes()
 
 
