@@ -10,6 +10,7 @@ from keras import layers
 
 from fanogan_tf.networks.geometry import geometry
 from fanogan_tf.networks.normalization import BatchNormalization
+from fanogan_tf.networks.resnet import flat_features, value_of_map
 
 KERNEL = 5
 LEAK = 0.2  # slope of the discriminator's leaky relu below 0
@@ -113,18 +114,20 @@ class Discriminator(keras.Model):
         super().__init__(name="critic")
         filters = geometry(*image_shape[:2]).down_filters(dim)[:-1]
         self.blocks = [StridedConv(count, i > 0, folded) for i, count in enumerate(filters)]
-        self.flatten = layers.Flatten()
         self.dense = layers.Dense(1, kernel_initializer=first_weights())
 
     def call(self, images, training=False):
-        return self.hidden(images, training)[:2]
+        features = flat_features(self._maps(images, training))
+        return tf.cast(self.dense(features)[:, 0], tf.float32), tf.cast(features, tf.float32)
 
-    def hidden(self, images, training=False):
+    def hidden(self, images):
         """What `call` returns, and the maps of all blocks, from the largest to the smallest: (B, h, w, c) each, float32."""
+        maps = [tf.cast(one, tf.float32) for one in self._maps(images, training=False)]
+        return value_of_map(maps[-1], self.dense), flat_features(maps), maps
+
+    def _maps(self, images, training):
         x, maps = images, []
         for block in self.blocks:
             x = tf.nn.leaky_relu(block(x, training=training), LEAK)
             maps.append(x)
-        features = self.flatten(x)
-        logits = tf.cast(self.dense(features)[:, 0], tf.float32)
-        return logits, tf.cast(features, tf.float32), [tf.cast(one, tf.float32) for one in maps]
+        return maps

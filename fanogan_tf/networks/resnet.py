@@ -97,6 +97,16 @@ def flat_features(maps: list[tf.Tensor]) -> tf.Tensor:
     return tf.reshape(last, (tf.shape(last)[0], math.prod(last.shape[1:])))
 
 
+def value_of_map(last: tf.Tensor, dense: layers.Dense) -> tf.Tensor:
+    """What `dense` makes of the last map (B, h, w, c) as a row: (B,) float32.
+
+    Summed over channels, then over places. In one sum of thousands, whose terms are much larger than it is, every runtime rounds
+    otherwise, by the order in which it sums.
+    """
+    kernel = tf.reshape(tf.cast(dense.kernel, tf.float32), last.shape[1:])
+    return tf.reduce_sum(tf.reduce_sum(last * kernel, axis=3), axis=[1, 2]) + tf.cast(dense.bias[0], tf.float32)
+
+
 class Generator(keras.Model):
     """G: z (B, latent_dim) -> images (B, H, W, 1) in (-1, 1)."""
 
@@ -127,14 +137,13 @@ class Critic(keras.Model):
         self.dense = layers.Dense(1)
 
     def call(self, images):
-        return self.hidden(images)[:2]
+        features = flat_features(self.body(images))
+        return tf.cast(self.dense(features)[:, 0], tf.float32), tf.cast(features, tf.float32)
 
     def hidden(self, images):
         """What `call` returns, and the maps of all blocks, from the largest to the smallest: (B, h, w, c) each, float32."""
-        maps = self.body(images)
-        features = flat_features(maps)
-        values = tf.cast(self.dense(features)[:, 0], tf.float32)
-        return values, tf.cast(features, tf.float32), [tf.cast(one, tf.float32) for one in maps]
+        maps = [tf.cast(one, tf.float32) for one in self.body(images)]
+        return value_of_map(maps[-1], self.dense), flat_features(maps), maps
 
 
 class Encoder(keras.Model):

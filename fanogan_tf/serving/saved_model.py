@@ -21,7 +21,7 @@ SCORING = {"serving_default": "image", "serving_bytes": "image_bytes"}
 OUTPUTS = ("score", "probability", "anomalous")
 
 RATE = "false_positive_rate"
-TOLERANCE = 1e-5  # Of the score.
+TOLERANCE = 1e-5  # Of a score, relative.
 
 
 def load(folder: Path) -> "ServedDetector":
@@ -66,12 +66,10 @@ class ServedDetector(ScoresImages):
       outputs: names of what it returns.
       INPUTS: see `Detector`.
       PROOF: how many images `proof` takes at once; 0 for as many as are scored at once.
-      TOLERANCE: of a score, relative, when it is compared with the run's.
       rate: the false positive rate that `anomalous` is to have; None for that of the calibration.
     """
 
     PROOF = 0
-    TOLERANCE = TOLERANCE
     rate: float | None = None
 
     def __init__(self, module, path: Path, card: dict):
@@ -150,7 +148,7 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
     sent: what a model gets that cuts whole films itself, those of `test`; None: `test`.
 
     Raises:
-      UserError: the images are of another size than the model's; or a score differs by more than its TOLERANCE.
+      UserError: the images are of another size than the model's; or a score differs by more than TOLERANCE.
     """
     sent = test if sent is None else sent
     if sent.image_shape != served.image_shape:
@@ -173,10 +171,10 @@ def compare(detector: Detector, served: ServedDetector, test: ImageSet, batch_si
     worst = int(np.argmax(relative))  # NaN counts as the largest.
     weights = served.card.get("signatures", {}).get("serving_default", {}).get("weights", "float32")
     # Of weights that were made coarser on purpose, what that cost is told.
-    if weights == "float32" and not relative[worst] <= served.TOLERANCE:
+    if weights == "float32" and not relative[worst] <= TOLERANCE:
         raise UserError(
             f"{served.path}: scores differ from the run's by up to {relative[worst]:.2g} relative, more than "
-            f"{served.TOLERANCE:g} (image {test.names[worst]}: {score[worst]:.9g}, in the run {ours_score[worst]:.9g}); "
+            f"{TOLERANCE:g} (image {test.names[worst]}: {score[worst]:.9g}, in the run {ours_score[worst]:.9g}); "
             f"export the run again"
         )
     other = int((ours_call.astype(bool) != call.astype(bool)).sum())

@@ -17,7 +17,7 @@ class Changed:
     def __init__(self, served, place=0, factor=1.0):
         self._served, self._left, self._factor = served, place, factor
         self.path, self.image_shape, self.card = served.path, served.image_shape, served.card
-        self.PROOF, self.TOLERANCE = served.PROOF, served.TOLERANCE
+        self.PROOF = served.PROOF
 
     def proof(self, images):
         outputs = self._served(images)
