@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -75,8 +75,8 @@ def score_archive(
         schema = ", ".join(f"`{name}` {kind}" for name, kind in TYPES.items())
         silent = (spark.sparkContext.master or "").startswith("local")
         rows = made.names(spark).repartition(tasks).mapInArrow(_sent(work, silent), schema)
-        with _progress(spark, tasks, total):
-            kinds = made.write_tables(rows, score_columns(model.outputs), groups.COLUMNS if groups else (), file_format)
+        tables = rows, score_columns(model.outputs), groups.COLUMNS if groups else (), file_format
+        kinds = _watched(spark, lambda: made.write_tables(*tables), tasks, total)
         counts = {"patches" if groups else "images": kinds.get(task.IMAGE, 0), "unreadable": kinds.get(task.UNREADABLE, 0)}
         if groups:
             counts = {"volumes": kinds.get(task.VOLUME, 0), **counts}
@@ -120,6 +120,7 @@ def _started(master: str, settings: Mapping[str, str]) -> SparkSession:
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # spark-submit has set the rest.
         need_java()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.config("spark.ui.showConsoleProgress", False)
         quiet = f'"-Dlog4j2.configurationFile=file:{Path(__file__).with_name("log4j2.properties")}"'
         builder = builder.config("spark.driver.extraJavaOptions", quiet)
         if master.startswith("local"):
@@ -144,27 +145,22 @@ def repeating(master: str) -> str:
     return f"local[{local[1] or 1},4]" if local else master
 
 
-@contextlib.contextmanager
-def _progress(spark: SparkSession, tasks: int, total: int) -> Iterator[None]:
-    """Shows how many of `total` files are done while the block runs, by the share of its `tasks` that Spark has finished."""
-    tracker, ended = spark.sparkContext.statusTracker(), threading.Event()
+def _watched(spark: SparkSession, job: Callable[[], dict[str, int]], tasks: int, total: int) -> dict[str, int]:
+    """Runs `job`, and shows how many of `total` files are done, by the share of its `tasks` that Spark has finished.
 
-    def watch() -> None:
-        # In a log file a line now and then is enough.
-        while not ended.wait(0.5 if sys.stderr.isatty() else 20.0):
+    It runs in a thread of its own: only a main thread that does not wait for Java can tell Spark of Ctrl-C, which then ends it.
+    """
+    tracker = spark.sparkContext.statusTracker()
+    interval = 0.5 if sys.stderr.isatty() else 20.0  # In a log file a line now and then is enough.
+    with tqdm(total=total, desc="scoring", unit="file") as bar, ThreadPoolExecutor(1) as thread:
+        running = thread.submit(job)
+        while not wait([running], interval).done:
             stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
             done = [stage.numCompletedTasks for stage in stages if stage and stage.numTasks == tasks]
             bar.update(max(total * max(done, default=0) // tasks - bar.n, 0))
-
-    with tqdm(total=total, desc="scoring", unit="file") as bar:
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield
-            bar.update(total - bar.n)
-        finally:
-            ended.set()
-            watcher.join()
+        counts = running.result()
+        bar.update(total - bar.n)
+    return counts
 
 
 def _sent(work: Work, silent: bool) -> Callable[[Iterator], Iterator]:
