@@ -9,12 +9,15 @@ and what has a row is not run again: after an interruption, or another day, the 
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import harness
 import numpy as np
@@ -195,6 +198,7 @@ def main() -> None:
     parser.add_argument("--classes", default="")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--members", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time; on a GPU several share it")
     arguments = parser.parse_args()
     chosen = set(arguments.classes.split(",")) if arguments.classes else set()
     wanted = [
@@ -204,11 +208,19 @@ def main() -> None:
         for one_class in DATA[data].classes
         if not chosen or one_class in chosen
     ]
-    for one in wanted:
-        rows = read()
-        if one not in {(row["data"], row["class"], row["seed"], row["members"]) for row in rows}:
-            rows += rows_of(*one, arguments.data, arguments.work)
+    there = {(row["data"], row["class"], row["seed"], row["members"]) for row in read()}
+    writing = Lock()
+
+    def add(one: tuple[str, str, int, int]) -> None:
+        found = [*rows_of(*one, arguments.data, arguments.work)]
+        with writing:
+            rows = read() + found
             harness.write(NAME, WHAT, COMMAND, {"summary": summary(rows), "rows": rows})
+
+    # None takes all of a GPU's memory for itself.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(add, [one for one in wanted if one not in there]))
 
 
 if __name__ == "__main__":
