@@ -6,12 +6,15 @@ scores come, in one interleaved run: TensorFlow, ONNX Runtime, OpenVINO and Lite
 """
 
 import dataclasses
+import itertools
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import command
@@ -37,20 +40,33 @@ WHAT = (
 )
 
 
-def around() -> Iterator[tuple[str, Detector]]:
-    """The encoder's detector with all that may stand before or around it."""
-    for how in ("image", "percentile", "clahe"):
-        detector = served_models.detector()
-        detector.spec = dataclasses.replace(detector.spec, standardise=how)
-        yield f"encoder, --standardise={how}", detector
-    for how in ("crop", "cut_out"):
-        detector = served_models.detector()
-        detector.front = Front(finder(), how)
-        yield f"encoder, --region={how} by a finder", detector
-    members = MembersDetector([served_models.detector(seed=seed) for seed in (0, 1)], [{}, {}])
+def standardised(how: str) -> Detector:
+    detector = served_models.detector()
+    detector.spec = dataclasses.replace(detector.spec, standardise=how)
+    return detector
+
+
+def cut(how: str) -> Detector:
+    detector = served_models.detector()
+    detector.front = Front(finder(), how)
+    return detector
+
+
+def members() -> Detector:
+    detector = MembersDetector([served_models.detector(seed=seed) for seed in (0, 1)], [{}, {}])
     normal = served_models.test_set().float_images(np.arange(20))
-    members.calibration = calibrate(members.measure(normal)["score"], "quantile", 0.05)
-    yield "encoder, --members=2", members
+    detector.calibration = calibrate(detector.measure(normal)["score"], "quantile", 0.05)
+    return detector
+
+
+KINDS: dict[str, Callable[[], Detector]] = {kind: partial(served_models.detector, kind) for kind in detector_kinds()}
+# The encoder's detector with all that may stand before or around it, and in the paper's size.
+KINDS |= {f"encoder, --standardise={how}": partial(standardised, how) for how in ("image", "percentile", "clahe")}
+KINDS |= {f"encoder, --region={how} by a finder": partial(cut, how) for how in ("crop", "cut_out")}
+KINDS |= {
+    "encoder, --members=2": members,
+    "encoder, 64x64, dim 64": lambda: synthetic.detector(NetworkSpec((64, 64, 1), dim=64, latent_dim=128)),
+}
 
 
 def images_for(detector: Detector) -> np.ndarray:
@@ -61,31 +77,25 @@ def images_for(detector: Detector) -> np.ndarray:
     return np.stack([film(seed)[0] for seed in range(4)])[..., np.newaxis].astype(np.float32) / np.float32(257)
 
 
-def differences(detectors: Iterable[tuple[str, Detector]]) -> dict:
-    found: dict[str, dict] = {}
-    for kind, detector in detectors:
-        images = images_for(detector)
-        expected = {name: values.numpy() for name, values in export.signatures(detector)["serving_default"](images).items()}
-        found[kind] = {}
-        for name, choices in formats.WEIGHTS.items():
-            for weights in choices:
-                with tempfile.TemporaryDirectory() as folder:
-                    try:
-                        path = formats.write(detector, Path(folder) / "model", name, weights, {})
-                        said = runtimes.load(path)(image=images)
-                    except UserError as error:
-                        found[kind][f"{name} {weights}"] = str(error)
-                        continue
-                    except Exception as error:
-                        found[kind][f"{name} {weights}"] = f"fails when it runs: {' '.join(str(error).split())[:200]}"
-                        continue
-                    apart = np.abs(said["score"] - expected["score"]) / np.abs(expected["score"])
-                    found[kind][f"{name} {weights}"] = {
-                        "largest_relative_difference": float(f"{apart.max():.2g}"),
-                        "same_decisions": bool((said["anomalous"] == expected["anomalous"]).all()),
-                        "bytes": sum(part.stat().st_size for part in Path(folder).iterdir() if "card" not in part.name),
-                    }
-        print(kind, found[kind], flush=True)
+def differences(kind: str, runtime: str) -> dict[str, dict]:
+    """How far the scores of a kind's files are from TensorFlow's, by their weights; or why there is no file."""
+    detector = KINDS[kind]()
+    images = images_for(detector)
+    expected = {name: values.numpy() for name, values in export.signatures(detector)["serving_default"](images).items()}
+    found = {}
+    for weights in formats.WEIGHTS[runtime]:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                said = runtimes.load(formats.write(detector, Path(folder) / "model", runtime, weights, {}))(image=images)
+            except UserError as error:
+                found[f"{runtime} {weights}"] = {"refused": str(error)}
+                continue
+            apart = np.abs(said["score"] - expected["score"]) / np.abs(expected["score"])
+            found[f"{runtime} {weights}"] = {
+                "largest_relative_difference": float(f"{apart.max():.2g}"),
+                "same_decisions": bool((said["anomalous"] == expected["anomalous"]).all()),
+                "bytes": sum(part.stat().st_size for part in Path(folder).iterdir() if "card" not in part.name),
+            }
     return found
 
 
@@ -117,7 +127,6 @@ def speeds(side: int, dim: int, batches: tuple[int, ...], rounds: int) -> dict:
                     if turn:  # The first one prepares.
                         seconds[name].append(time.perf_counter() - began)
             found[f"batch {batch}"] = {name: round(batch / statistics.median(taken), 1) for name, taken in seconds.items()}
-        print(side, dim, found, flush=True)
     return found
 
 
@@ -127,16 +136,29 @@ def keep_to(cores: int) -> None:
         os.sched_setaffinity(int(thread.name), range(cores))
 
 
+def measure(part: str, **arguments) -> dict:
+    return {"differences": differences, "speeds": speeds}[part](**arguments)
+
+
 def full(quick: bool) -> dict:
-    kinds = ["encoder"] if quick else list(detector_kinds())
-    large = synthetic.detector(NetworkSpec((64, 64, 1), dim=64, latent_dim=128))
+    """Each kind and runtime in a process of its own: the converters give no memory back."""
+    found: dict[str, dict] = {kind: {} for kind in (["encoder"] if quick else KINDS)}
+
+    def add(kind: str, runtime: str) -> None:
+        found[kind] |= command.alone(part="differences", kind=kind, runtime=runtime)
+        print(kind, found[kind], flush=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda both: add(*both), itertools.product(found, formats.WEIGHTS)))
+    sizes = {"32x32, dim 16": (32, 16, 3 if quick else 15)} | ({} if quick else {"64x64, dim 64": (64, 64, 5)})
     return {
-        "differences": differences((kind, served_models.detector(kind)) for kind in kinds)
-        | ({} if quick else differences(around()) | differences([("encoder, 64x64, dim 64", large)])),
-        "images_per_second": {"32x32, dim 16": speeds(32, 16, (1, 64), 3 if quick else 15)}
-        | ({} if quick else {"64x64, dim 64": speeds(64, 64, (1, 64), 5)}),
+        "differences": found,
+        "images_per_second": {
+            name: command.alone(part="speeds", side=side, dim=dim, batches=(1, 64), rounds=rounds)
+            for name, (side, dim, rounds) in sizes.items()
+        },
     }
 
 
 if __name__ == "__main__":
-    command.main("export_formats", WHAT, full)
+    command.main("export_formats", WHAT, full, measure)
