@@ -56,5 +56,19 @@ def score(terms: dict[str, tf.Tensor], scales: Scales) -> tf.Tensor:
     Terms that the method does not have are left out.
     """
     used = {name: weight for name, weight in WEIGHTS.items() if name in terms}
-    parts = [weight * tf.nn.softplus(scales.standardised(name, terms[name])) for name, weight in used.items()]
+    parts = [weight * softplus(scales.standardised(name, terms[name])) for name, weight in used.items()]
     return tf.add_n(parts) / sum(used.values())
+
+
+def softplus(x: tf.Tensor) -> tf.Tensor:
+    """log(1 + e^x), above 0, in every runtime to the last bits of itself: same shape.
+
+    Not every runtime has log(1 + y) for a small y. With s = y / (2 + y), here at most 1/3, it is 2 artanh(s), that is
+    2 (s + s^3 / 3 + s^5 / 5 + ...).
+    """
+    y = tf.exp(-tf.abs(x))
+    s = y / (2.0 + y)
+    series = tf.zeros_like(s)
+    for power in range(13, 0, -2):
+        series = series * tf.square(s) + 1.0 / power
+    return tf.nn.relu(x) + 2.0 * s * series

@@ -12,6 +12,7 @@ from fanogan_tf.data.image_set import Splits
 from fanogan_tf.detection import latent_search
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.detection.normality import Hidden, Seen
+from fanogan_tf.detection.robust import softplus
 from fanogan_tf.detection.scoring import pixel_map
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.base import network_spec
@@ -118,7 +119,7 @@ class DiscriminatorDetector(Detector):
     def compute(self, images: tf.Tensor) -> dict[str, Any]:
         """The score, and what the discriminator sees."""
         seen = self.look(images)
-        return {"score": against_real(seen.values), "seen": Seen(seen)}
+        return {"score": softplus(-seen.values), "seen": Seen(seen)}
 
     def look(self, images: tf.Tensor) -> Hidden:
         """What the discriminator makes of images."""
