@@ -298,7 +298,7 @@ def parts(quick: bool) -> list[tuple[str, str, dict]]:
     for precision in ("float32", "bfloat16"):
         wanted[f"attainable {precision}"] = ("attainable", {"side": 256 if quick else 8192, "precision": precision})
     # At toy sizes one of each kind will do.
-    left_out = ("bfloat16", "torch_compiled") if quick else ()
+    left_out = ("bfloat16", "torch_compiled", "plain") if quick else ()
     return [(label, *rest) for label, rest in wanted.items() if not label.endswith(left_out)]
 
 

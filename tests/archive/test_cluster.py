@@ -1,4 +1,4 @@
-"""Archive scoring on a real cluster of a master and two workers, when workers and drivers are killed in the middle."""
+"""The command on a real cluster of a master and two workers, when workers and drivers are killed in the middle."""
 
 import os
 import shutil
@@ -9,11 +9,10 @@ import sys
 import pytest
 
 from benchmarks.spark_cluster import cluster
-from fanogan_tf.archive import spark
 from fanogan_tf.options import Options
 from fanogan_tf.pipeline import score_exported
-from tests.helpers.archived import Held, assert_same_rows, exported, killing, rows_of, score, write_images
-from tests.helpers.commands import ROOT
+from tests.helpers.archived import Held, assert_same_rows, exported, killing, rows_of, write_images
+from tests.helpers.commands import ROOT, succeed
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,12 +51,12 @@ def test_a_killed_driver_leaves_no_output(work, two_workers, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_worker_of_a_cluster_killed_in_the_middle(work, two_workers, tmp_path, monkeypatch):
+def test_a_worker_of_a_cluster_killed_in_the_middle(work, two_workers, tmp_path):
     """All its processes are gone with it, and the other one does its work. The killed driver before has left the cluster free."""
     model, images, expected = work
-    monkeypatch.setattr(spark, "_IMAGES_A_TASK", 8)
+    arguments = (f"--model={model}", f"--images={images}", f"--output={tmp_path / 'out'}", "--spark=spark.ui.enabled=false")
     with killing(Held(images / "031.png"), two_workers.kill_worker_of):
-        line = score(model, [images], tmp_path / "out", master=two_workers.master)
+        line = succeed("score_archive", *arguments, "--score_batch_size=8", f"--master={two_workers.master}")
     assert sum(worker.poll() is None for worker in two_workers.workers) == 1
-    assert line.startswith("40 files, 40 images, 0 unreadable")
+    assert line == f"40 files, 40 images, 0 unreadable: {tmp_path / 'out'}\n"
     assert_same_rows(rows_of(*(tmp_path / "out/scores").glob("part-*")), expected)

@@ -65,9 +65,10 @@ def page(browser, address):
 
 
 def faults(page):
-    """What axe-core finds serious or critical."""
+    """What axe-core finds serious or critical, once the page has its colors: without them it takes the ground for white."""
     from axe_playwright_python.sync_playwright import Axe
 
+    page.wait_for_load_state("load")
     found = Axe().run(page).response["violations"]
     return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
 
