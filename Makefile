@@ -26,7 +26,7 @@ check: style
 	$(PYTEST) -n 2 -m "not slow"
 
 test: style
-	$(PYTEST) -n 4 --durations=20
+	$(PYTEST) -n 3 --durations=20
 
 # The core on the line with tensorflow-addons, see docs/guides/addons.md, and the two lines against each other where .venv is there too.
 ADDONS_PYTEST = $(ADDONS_VENV)/bin/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning
