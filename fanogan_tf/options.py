@@ -64,9 +64,7 @@ class Options:
     anomalous_class: str = _option(
         "images", "", "The opposite: this class is anomalous and all others are normal; --normal_class does not count then."
     )
-    split_seed: int = _option(
-        "images", 0, "Seed of the train / validation / test split, apart from --seed so that runs compare.", least=0
-    )
+    split_seed: int = _option("images", 0, "Seed of the split into train, validation and test, apart from --seed.", least=0)
     validation_fraction: float = _option(
         "images", 0.1, "Share of the normal training images held out for calibration.", least=0.01, most=0.5
     )

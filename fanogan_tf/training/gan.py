@@ -131,8 +131,8 @@ FLOAT16_PENALTY_SCALE = 2.0**7
 class Penalty(NamedTuple):
     """The gradient penalty of a critic's updates: its weight, and that it is taken in each `every`-th one alone.
 
-    There it is `every` times as strong (lazy regularisation, Karras et al. 2020, section 3.1): half of an update's time is the
-    penalty's. At 1, every update has it, as in the paper.
+    There it is `every` times as strong (lazy regularisation, Karras et al. 2020, section 3.1): nearly half of an update's time
+    is the penalty's. At 1, every update has it, as in the paper.
     """
 
     weight: float
@@ -154,17 +154,17 @@ def update_critic(
     tells it as 0.
     """
     if penalty.every == 1:
-        return _update_critic(critic, optimizer, real, fake, seed, penalty.weight)
+        return _critic_step(critic, optimizer, real, fake, seed, penalty.weight)
     # The last of the first `every` updates has it: with `n_critic` of them, so has the one that a step tells of.
     due = tf.equal((number + 1) % penalty.every, 0)
     return replicas.cond(
         due,
-        lambda: _update_critic(critic, optimizer, real, fake, seed, penalty.every * penalty.weight),
-        lambda: _update_critic(critic, optimizer, real, fake, seed, 0.0),
+        lambda: _critic_step(critic, optimizer, real, fake, seed, penalty.every * penalty.weight),
+        lambda: _critic_step(critic, optimizer, real, fake, seed, 0.0),
     )
 
 
-def _update_critic(
+def _critic_step(
     critic: keras.Model, optimizer: keras.optimizers.Optimizer, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, weight: float
 ) -> dict[str, tf.Tensor]:
     penalty_scale = FLOAT16_PENALTY_SCALE if critic.compute_dtype == "float16" else 1.0

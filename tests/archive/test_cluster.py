@@ -30,7 +30,7 @@ def two_workers(tmp_path_factory):
 def work(tmp_path_factory):
     """An exported model, images, and the rows of `score`."""
     folder = tmp_path_factory.mktemp("work")
-    write_images(folder / "images", 40)
+    write_images(folder / "images", 600)  # Three tasks, which both workers share.
     model = exported(folder / "model", Options(), side=8)
     score_exported(model, Options(), frozenset(), [folder / "images"], folder / "scores.csv")
     return model, folder / "images", rows_of(folder / "scores.csv")
@@ -55,8 +55,8 @@ def test_a_worker_of_a_cluster_killed_in_the_middle(work, two_workers, tmp_path)
     """All its processes are gone with it, and the other one does its work. The killed driver before has left the cluster free."""
     model, images, expected = work
     arguments = (f"--model={model}", f"--images={images}", f"--output={tmp_path / 'out'}", "--spark=spark.ui.enabled=false")
-    with killing(Held(images / "031.png"), two_workers.kill_worker_of):
+    with killing(Held(images / "531.png"), two_workers.kill_worker_of):
         line = succeed("score_archive", *arguments, "--score_batch_size=8", f"--master={two_workers.master}")
     assert sum(worker.poll() is None for worker in two_workers.workers) == 1
-    assert line == f"40 files, 40 images, 0 unreadable: {tmp_path / 'out'}\n"
+    assert line == f"600 files, 600 images, 0 unreadable: {tmp_path / 'out'}\n"
     assert_same_rows(rows_of(*(tmp_path / "out/scores").glob("part-*")), expected)

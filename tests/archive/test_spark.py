@@ -182,6 +182,13 @@ def test_impossible_outputs(model, images, tmp_path):
         score(model, [images], tmp_path / "there/scores.csv/out")
 
 
+def test_a_wrong_master_is_told_before_files_are_searched(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(spark.SparkSession, "getActiveSession", lambda: None)
+    with pytest.raises(UserError, match="--master=loco: give local"):
+        score(model, [tmp_path / "nowhere"], tmp_path / "out", master="loco")
+    assert not (tmp_path / "out").exists()
+
+
 def test_models_that_an_archive_has_not_the_images_for(model, tmp_path, monkeypatch):
     whole = exported(tmp_path / "whole", Options(dataset="oct", image_size="8", patches=0), side=8)
     with pytest.raises(UserError, match=r"--model=.*whole.*: scores whole or single B-scans; score them with fanogan score"):

@@ -18,9 +18,9 @@ from fanogan_tf.training.loop import Schedule, run_phase
 from tests.helpers.tiny import toy
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = {"wgan_gp": 20, "dcgan": 2, "adv_ae": 2, "ali": 2, "ganomaly_restarted": 2}
+STEPS = {"encoder": 20, "dcgan": 2, "adv_ae": 2, "ali": 2, "ganomaly_restarted": 2}
 # The first half on two devices, the second on one.
-RESUMED = ("encoder", 20)
+RESUMED = ("wgan_gp", 20)
 # Rounding to 16 bits decides what two devices do with an update, so one has nothing to be compared with.
 ROUNDED = ("wgan_gp_float16", 2)
 
