@@ -10,10 +10,10 @@ and what has a row is not run again: after an interruption, or another day, the 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ import harness
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
+
+from fanogan_tf.run_directory import RunDirectory
 
 NAME = "real_images"
 WHAT = "AUROC of every score of f-AnoGAN on the whole test splits, which are scored once per class and seed; 95 % intervals."
@@ -54,63 +56,51 @@ def fanogan(command: str, *arguments: str) -> None:
     subprocess.run([sys.executable, "-c", start, command, *arguments], check=True)
 
 
-def rows_of(data: str, one_class: str, seed: int, members: int, root: Path, work: Path) -> Iterator[dict]:
-    """Trains, scores and evaluates one run; yields its row, and those of its members where there are several."""
+def row_of(data: str, one_class: str, seed: int, members: int, root: Path, work: Path) -> dict:
+    """Trains, scores and evaluates one run; returns its row. Several members are the runs of their seeds, which are there."""
     about = DATA[data]
-    run = work / "_".join(filter(None, (data, one_class, str(seed), f"of_{members}" if members > 1 else "")))
+    name = "_".join(filter(None, (data, one_class)))
+    run = work / "_".join(filter(None, (name, str(seed), f"of_{members}" if members > 1 else "")))
     of_class = (f"--normal_class={one_class}",) if one_class else ()
     flags = (*about.flags, f"--data_path={root / about.path}", *of_class, f"--seed={seed}", f"--members={members}")
+    if members > 1:
+        for number in range(members):
+            _copy_phases(work / f"{name}_{seed + number}", RunDirectory(run).member(number).path)
     if not (run / "report" / "metrics.json").is_file():
         fanogan("run", *flags, f"--run_dir={run}")
     if about.evaluate:
         fanogan("evaluate", f"--run_dir={run}", *about.evaluate)
     values = json.loads((run / "report" / "metrics.json").read_text(encoding="utf-8"))
-    shared = {"data": data, "class": one_class, "normal": values["normal_images"], "anomalous": values["anomalous_images"]}
-    seen = {name: _interval(values["no_model"][name]) for name in values["no_model"]}
-    yield {
-        **shared,
+    return {
+        "data": data,
+        "class": one_class,
+        "normal": values["normal_images"],
+        "anomalous": values["anomalous_images"],
         "seed": seed,
         "members": members,
         "robust": _interval(values["reliability"]["auroc"], "value"),
         "scores": {name: _rounded(found["auroc"]) for name, found in values["per_term"].items()},
         "kinds": {name: _interval(found["interval"] | found) for name, found in values["per_class"].items() if found["auroc"]},
         "subgroups": {f"{s['column']} {s['value']}": _interval(s) for s in values["subgroups"]},
-        "no_model": seen,
+        "no_model": {name: _interval(found) for name, found in values["no_model"].items()},
         "training_seconds": _training_seconds(run),
         "cpu": harness.machine()["cpu"],
-        "flags": " ".join(flags[: len(about.flags)]),
+        "flags": " ".join(about.flags),
         **(_sharpness_matched(run) if data == "lungs" else {}),
     }
-    if members > 1:
-        for number, score in enumerate(_of_members(run)):
-            yield {**shared, "seed": seed + number, "members": 1, **score}
 
 
-def _of_members(run: Path) -> Iterator[dict]:
-    """The AUROCs of each member alone: what a run of its seed is."""
-    import fanogan_tf
-    from fanogan_tf import datasets
-    from fanogan_tf.run_directory import RunDirectory
-
-    detector = fanogan_tf.load(run)
-    kept = RunDirectory(run)
-    test = datasets.load(kept.kept_options(), kept.cache).test
-    found: list[dict[str, list]] = [{} for _ in detector.members]
-    for batch in test.batches(256):
-        for scores, member in zip(found, detector.members, strict=True):
-            for name, values in member.measure(batch["image"]).items():
-                if values.ndim == 1:
-                    scores.setdefault(name, []).append(values)
-    for scores in found:
-        areas = {name: _rounded(roc_auc_score(test.labels, np.concatenate(parts))) for name, parts in scores.items()}
-        yield {"robust": {"auroc": areas["robust_score"]}, "scores": areas}
+def _copy_phases(source: Path, target: Path) -> None:
+    """A member is what a run of its seed is, so its trained phases are taken from there, where they still are."""
+    for phase in ("gan", "encoder"):
+        if (source / phase).is_dir() and not (target / phase).is_dir():
+            shutil.copytree(source / phase, target / phase)
 
 
 def _sharpness_matched(run: Path) -> dict:
     """The AUROC of each kind once every test film is blurred to one sharpness: that of the smoothest tenth."""
     import fanogan_tf
     from fanogan_tf import datasets
-    from fanogan_tf.run_directory import RunDirectory
 
     detector, kept = fanogan_tf.load(run), RunDirectory(run)
     test = datasets.load(kept.kept_options(), kept.cache).test
@@ -152,7 +142,6 @@ def blurred_to(image: np.ndarray, goal: float) -> np.ndarray:
 
 def _training_seconds(run: Path) -> float:
     from fanogan_tf.methods import METHODS
-    from fanogan_tf.run_directory import RunDirectory
 
     kept = RunDirectory(run)
     return round(sum(METHODS[kept.kept_options().method].training_seconds(kept).values()))
@@ -197,30 +186,33 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(DATA))
     parser.add_argument("--classes", default="")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--members", type=int, default=1)
+    parser.add_argument("--members", type=int, default=1, help="N > 1: as many seeds from each on, then all as one")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; on a GPU several share it")
     arguments = parser.parse_args()
     chosen = set(arguments.classes.split(",")) if arguments.classes else set()
-    wanted = [
-        (data, one_class, seed, arguments.members)
-        for seed in map(int, arguments.seeds.split(","))
-        for data in arguments.only.split(",")
-        for one_class in DATA[data].classes
-        if not chosen or one_class in chosen
-    ]
-    there = {(row["data"], row["class"], row["seed"], row["members"]) for row in read()}
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    single = sorted({seed + number for seed in seeds for number in range(arguments.members)})
     writing = Lock()
 
     def add(one: tuple[str, str, int, int]) -> None:
-        found = [*rows_of(*one, arguments.data, arguments.work)]
+        found = row_of(*one, arguments.data, arguments.work)
         with writing:
-            rows = read() + found
+            rows = [*read(), found]
             harness.write(NAME, WHAT, COMMAND, {"summary": summary(rows), "rows": rows})
 
     # None takes all of a GPU's memory for itself.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(add, [one for one in wanted if one not in there]))
+    for members, first in [(1, single)] + [(arguments.members, seeds)] * (arguments.members > 1):
+        wanted = [
+            (data, one_class, seed, members)
+            for seed in first
+            for data in arguments.only.split(",")
+            for one_class in DATA[data].classes
+            if not chosen or one_class in chosen
+        ]
+        there = {(row["data"], row["class"], row["seed"], row["members"]) for row in read()}
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            list(pool.map(add, [one for one in wanted if one not in there]))
 
 
 if __name__ == "__main__":
