@@ -31,6 +31,7 @@ COMMANDS = {
 }
 METHODS = ("pca", "ocsvm", "ganomaly", "roi_l2", "roi_sure", "roi_pure", "unet", "ganomaly_original", "fanogan", "fanogan_dcgan")
 REGIONS = ("none", "crop", "cut_out")
+SIDE = 64
 SENSITIVITY, PREVALENCE = 0.98, 0.05
 NOISE = (0.0, 0.02, 0.05, 0.1)  # Standard deviations; films are in [-1, 1].
 
@@ -66,9 +67,9 @@ def row(asked: argparse.Namespace, lungs: Path, method: str, region: str, seed: 
     from fanogan_tf.methods import METHODS
     from fanogan_tf.run_directory import RunDirectory
 
-    root = asked.work / region
+    root = folder_of(asked.work, region, asked.side)
     took_lungs = (f"--region={region}", f"--region_from={lungs}")
-    what = (f"--methods={method}", f"--seed={seed}", f"--run_dir={root}")
+    what = (f"--methods={method}", f"--image_size={asked.side}", f"--seed={seed}", f"--run_dir={root}")
     took = fanogan("reproduce", f"--flagfile={asked.flagfile}", f"--data_path={asked.data}", *asked.groups, *took_lungs, *what)
     run = RunDirectory(root / f"seed_{seed}" / method, root / "cache")
     options = run.kept_options()
@@ -77,6 +78,7 @@ def row(asked: argparse.Namespace, lungs: Path, method: str, region: str, seed: 
     return {
         "method": method,
         "region": region,
+        "side": asked.side,
         "seed": seed,
         "normal": values["normal_images"],
         "anomalous": values["anomalous_images"],
@@ -93,6 +95,11 @@ def row(asked: argparse.Namespace, lungs: Path, method: str, region: str, seed: 
         "screening": screened(run, options, asked.development) if asked.development else None,
         "noise": noisy(run, options),
     }
+
+
+def folder_of(work: Path, region: str, side: int) -> Path:
+    """Where the runs on images of a region and a side lie."""
+    return work / (region if side == SIDE else f"{region}_{side}")
 
 
 def screened(run, options, development: Path) -> dict:
@@ -173,12 +180,13 @@ def differences(work: Path, rows: list[dict]) -> list[dict]:
     from fanogan_tf.run_directory import RunDirectory
 
     found = []
-    there = {(of["region"], of["seed"], of["method"]) for of in rows}
-    for region, seed, method in sorted(there):
-        if not method.startswith("roi_") or (region, seed, "ganomaly") not in there:
+    there = {(of["side"], of["region"], of["seed"], of["method"]) for of in rows}
+    for side, region, seed, method in sorted(there):
+        if not method.startswith("roi_") or (side, region, seed, "ganomaly") not in there:
             continue
-        folder = work / region / f"seed_{seed}"
-        run = RunDirectory(folder / method, work / region / "cache")
+        root = folder_of(work, region, side)
+        folder = root / f"seed_{seed}"
+        run = RunDirectory(folder / method, root / "cache")
         if not run.flags.is_file():
             continue
         labels = datasets.load(run.kept_options(), run.cache).test.labels
@@ -188,6 +196,7 @@ def differences(work: Path, rows: list[dict]) -> list[dict]:
             found.append(
                 {
                     "region": region,
+                    "side": side,
                     "seed": seed,
                     "method": method,
                     "noise": sigma,
@@ -231,6 +240,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--regions", default=",".join(REGIONS))
+    parser.add_argument("--side", type=int, default=SIDE, help="of the images, in pixels")
     parser.add_argument("--seeds", default="0,1")
     asked = parser.parse_args()
     path = harness.RESULTS / f"{asked.name}.json"
@@ -240,7 +250,7 @@ def main() -> None:
     for seed in map(int, asked.seeds.split(",")):
         for region in asked.regions.split(","):
             for method in asked.methods.split(","):
-                if any((of["method"], of["region"], of["seed"]) == (method, region, seed) for of in rows):
+                if (method, region, asked.side, seed) in {(of["method"], of["region"], of["side"], of["seed"]) for of in rows}:
                     continue
                 # Nothing is to be learned of lungs where all the rest is black already.
                 if method.startswith("roi_") and region == "cut_out":
