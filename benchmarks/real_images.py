@@ -82,7 +82,10 @@ def row_of(data: str, one_class: str, seed: int, members: int, root: Path, work:
         "scores": {name: _rounded(found["auroc"]) for name, found in values["per_term"].items()},
         "kinds": {name: _interval(found["interval"] | found) for name, found in values["per_class"].items() if found["auroc"]},
         "subgroups": {f"{s['column']} {s['value']}": _interval(s) for s in values["subgroups"]},
-        "no_model": {name: _interval(found) for name, found in values["no_model"].items()},
+        "no_model": {
+            name: _interval(found) | {"robust_above": _interval(found["difference"], "value", "difference")}
+            for name, found in values["no_model"].items()
+        },
         "training_seconds": _training_seconds(run),
         "cpu": harness.machine()["cpu"],
         "flags": " ".join(about.flags),
@@ -151,8 +154,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), 4)
 
 
-def _interval(found: dict, name: str = "auroc") -> dict:
-    return {"auroc": _rounded(found[name]), "low": _rounded(found["low"]), "high": _rounded(found["high"])}
+def _interval(found: dict, name: str = "auroc", called: str = "auroc") -> dict:
+    return {called: _rounded(found[name]), "low": _rounded(found["low"]), "high": _rounded(found["high"])}
 
 
 def read() -> list[dict]:
