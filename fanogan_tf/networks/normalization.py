@@ -22,7 +22,8 @@ class BatchNormalization(layers.BatchNormalization):
             return self._normalized(x, self.moving_mean, self.moving_variance, is_training=False).y
         if replicas.count() > 1:
             return self._normalized_with_replicas(x)
-        batch = self._normalized(x, tf.zeros(0), tf.zeros(0), is_training=True)
+        nothing = tf.constant([], tf.float32)
+        batch = self._normalized(x, nothing, nothing, is_training=True)
         count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
         self._move(self.moving_mean, batch.batch_mean)
         # The kernel returns the unbiased variance, which divides by count - 1.

@@ -15,26 +15,23 @@ class Adam(keras_line.Adam):
     """
 
     def apply(self, grads, trainable_variables=None):
-        """See Keras. The powers of the decay rates are computed once for all variables."""
+        """See Keras. What all variables share is made once for them."""
         step = tf.cast(tf_variable(self.iterations), tf.float32) + 1.0
-        self._powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        beta_1, beta_2, epsilon = (tf.constant(number) for number in (self.beta_1, self.beta_2, self.epsilon))
+        powers = {"beta1_power": tf.pow(beta_1, step), "beta2_power": tf.pow(beta_2, step)}
+        self._shared = {"beta1": beta_1, "beta2": beta_2, "epsilon": epsilon, **powers}
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         """See Keras: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, and a step of m / (sqrt(v) + epsilon), both without bias."""
         place = self._get_variable_index(variable)
-        first_power, second_power = self._powers
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=tf_variable(self._momentums[place]).handle,
             v=tf_variable(self._velocities[place]).handle,
-            beta1_power=first_power,
-            beta2_power=second_power,
             lr=tf.cast(learning_rate, tf.float32),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
             grad=tf.cast(gradient, variable.dtype),
+            **self._shared,
         )
 
 
