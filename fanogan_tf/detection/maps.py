@@ -12,7 +12,8 @@ from fanogan_tf.data.pixels import to_grey
 _LARGEST = 2.0
 # Of the maps of the critic's view, which have no bound: grey levels of 16 bits for 1, so that 64 and more are white.
 PER_UNIT = 1024
-_OF_THE_CRITIC = {"block_map": "blocks", "normality_map": "normality"}
+LARGEST_OF_THE_CRITIC = 65535 / PER_UNIT
+OF_THE_CRITIC = {"block_map": "blocks", "normality_map": "normality"}
 
 
 def save_maps(folder: Path, batch: dict, measured: dict) -> None:
@@ -30,7 +31,7 @@ def save_maps(folder: Path, batch: dict, measured: dict) -> None:
         share = np.clip(residual[..., 0] / _LARGEST, 0.0, 1.0)
         _save(path.with_name(f"{path.name}.residual.png"), np.round(share * 65535).astype(np.uint16))
         _save(path.with_name(f"{path.name}.overlay.png"), overlay(image, share))
-        for key, ending in _OF_THE_CRITIC.items():
+        for key, ending in OF_THE_CRITIC.items():
             if key in measured:
                 levels = np.clip(np.round(measured[key][i, ..., 0] * PER_UNIT), 0, 65535).astype(np.uint16)
                 _save(path.with_name(f"{path.name}.{ending}.png"), levels)

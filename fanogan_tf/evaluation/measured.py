@@ -13,27 +13,34 @@ import numpy as np
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet
 from fanogan_tf.data.pixels import to_grey
+from fanogan_tf.detection import maps
 from fanogan_tf.detection.detector import SETTINGS_FILE, Detector
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.errors import UserError
 from fanogan_tf.evaluation import metrics, no_model, screening
 from fanogan_tf.evaluation.figures import image_rows, latent_walk
-from fanogan_tf.evaluation.pixels import PixelCounts, Pointing, RegionCounts
+from fanogan_tf.evaluation.pixels import MapCounts
 
 _FIGURES, _ARRAYS = "measured.json", "arrays.npz"
 
 
 class Counting:
-    """Counts the residuals of scored batches against their masks, where there are any. Its size does not grow with their number.
+    """Counts the maps of scored batches against their masks, where there are any. Its size does not grow with their number.
 
-    `seconds`: how long that took, so that the scoring can be timed without it.
+    `residual`: the counts of the residuals. `beside`: of the critic's maps, by name, where the method has them. `masks`: whether
+    anything was counted. `seconds`: how long that took, so that the scoring can be timed without it.
     """
 
     def __init__(self) -> None:
-        self.pixels, self.regions, self.pointing = PixelCounts(), RegionCounts(), Pointing()
+        self.residual = MapCounts()
+        self.beside: dict[str, MapCounts] = {}
         self.missed: list[tuple[float, str, np.ndarray]] = []
         self.masks = False
         self.seconds = 0.0
+
+    def maps(self) -> dict[str, MapCounts]:
+        """All of them, by name, where there are several to compare."""
+        return {"residual": self.residual, **self.beside} if self.beside else {}
 
     def update(self, batch: dict[str, np.ndarray], measured: dict[str, np.ndarray]) -> None:
         """Counts a batch with what the detector measured of it, and keeps anomalous images that the filter misses."""
@@ -45,9 +52,10 @@ class Counting:
             return
         start = time.perf_counter()
         self.masks = True
-        self.pixels.update(measured["residual"], batch["mask"])
-        self.regions.update(measured["residual"], batch["mask"])
-        self.pointing.update(measured["residual"], batch["mask"])
+        self.residual.update(measured["residual"], batch["mask"])
+        for name in maps.OF_THE_CRITIC:
+            if name in measured:
+                self.beside.setdefault(name, MapCounts(maps.LARGEST_OF_THE_CRITIC)).update(measured[name], batch["mask"])
         self.seconds += time.perf_counter() - start
 
 
@@ -60,8 +68,8 @@ class Measured:
       settings: the checksum of the settings, calibration included, of the saved detector that measured it.
       threshold: the detector's.
       masks: whether pixels were counted.
-      pixel: `PixelCounts.result`, with `regions`, that of `RegionCounts`, and `pointing`, a `Pointing`; None where no pixel is
-        anomalous.
+      pixel: `MapCounts.result` of the residuals, with `maps`: name of a map, theirs or the critic's -> `MapCounts.compared`; {}
+        where the method has none of the critic's. None where no pixel is anomalous.
       pixel_roc: (2, M), the ROC curve of the pixels, where there is one.
       looked: see `image_rows.look`; empty where the method restores no images.
       walked: see `latent_walk.walk`; empty where the method generates no images.
@@ -127,10 +135,9 @@ def measure(
       groups: see `Measured`.
       train: the training images, for the scores without a model.
     """
-    pixel = counting.pixels.result() if counting.masks else None
+    pixel = counting.residual.result() if counting.masks else None
     if pixel is not None:
-        pixel["regions"] = counting.regions.result()
-        pixel["pointing"] = dataclasses.asdict(counting.pointing)
+        pixel["maps"] = {name: counts.compared() for name, counts in counting.maps().items()}
     everything = np.arange(len(test))
     return Measured(
         scores=_sum(scores),
@@ -138,7 +145,7 @@ def measure(
         threshold=float(detector.calibrated().threshold),
         masks=counting.masks,
         pixel=pixel,
-        pixel_roc=np.stack(counting.pixels.roc_curve()) if pixel is not None else None,
+        pixel_roc=np.stack(counting.residual.pixels.roc_curve()) if pixel is not None else None,
         looked=image_rows.look(table, everything, detector, test, seed) if detector.RESTORES and len(table) else {},
         walked=latent_walk.walk(table.label, detector, test, seed) if detector.can_generate else {},
         groups=groups,

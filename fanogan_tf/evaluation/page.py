@@ -7,7 +7,7 @@ import numpy as np
 from fanogan_tf.data.leaks import Leaks
 from fanogan_tf.detection.score_table import ScoreTable
 from fanogan_tf.evaluation import html, metrics, page_evidence
-from fanogan_tf.evaluation.page_texts import CAPTIONS, COLUMNS, CSS, PIXELS_OF_VOLUMES, REGIONS, SQUARE, THRESHOLDS, VOLUMES
+from fanogan_tf.evaluation.page_texts import CAPTIONS, COLUMNS, CSS, MAPS, PIXELS_OF_VOLUMES, REGIONS, SQUARE, THRESHOLDS, VOLUMES
 
 HIGHEST = 10
 _LABELS = {metrics.NORMAL: "normal", metrics.ANOMALOUS: "anomalous", metrics.UNKNOWN: "unknown"}
@@ -112,7 +112,21 @@ def _pixel(values: dict) -> str:
     if pixel is None:
         return "<h2>Pixels</h2>\n<p class='missing'>The masks mark no pixel, or all of them, so there are no pixel figures.</p>"
     text = "Each pixel's residual against the mask; sensitivity and specificity at the pixels' own Youden threshold."
-    return f"<h2>Pixels</h2>\n<p>{text}</p>\n{_pixel_table(pixel)}\n{_pointing(pixel)}{_regions(pixel.get('regions'))}"
+    return (
+        f"<h2>Pixels</h2>\n<p>{text}</p>\n{_pixel_table(pixel)}\n{_pointing(pixel)}{_regions(pixel.get('regions'))}{_maps(pixel)}"
+    )
+
+
+def _maps(pixel: dict) -> str:
+    """The critic's maps beside the residual; nothing where the method has none."""
+    if not pixel.get("maps"):
+        return ""
+    rows = []
+    for name, found in pixel["maps"].items():
+        numbers = [html.number(found[key]) for key in ("auroc", "average_precision", "aupro")]
+        rows.append([MAPS[name], *numbers, *(html.percent(found[key]) for key in ("hit_rate", "pointing"))])
+    header = ["Map", "AUROC", "Average precision", "AUPRO", "Regions found", "Highest on the mask"]
+    return f"\n<p>What the critic shows, by the same counts:</p>\n{html.table(header, rows)}"
 
 
 def _pointing(pixel: dict) -> str:

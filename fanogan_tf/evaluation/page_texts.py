@@ -22,6 +22,11 @@ REGIONS = (
     "Found: at least half of the region lies above the threshold. Mean overlap: the mean share of a region above it. This "
     "threshold was chosen on these images' normal pixels; it serves to compare, as the Youden threshold does.",
 )
+MAPS = {
+    "residual": "|x - G(E(x))|",
+    "block_map": "the critic's maps of x and of G(E(x))",
+    "normality_map": "the critic's map of x against that of normal images",
+}
 VOLUMES = (
     "AUROC: how often an anomalous one has the higher score than a normal one. A B-scan is anomalous if any of its pixels is "
     "marked as fluid; B-scans, pixels and regions are those of volumes in which fluid was looked for."

@@ -1,4 +1,4 @@
-"""Counts of residuals against masks: how well |x - G(E(x))| finds anomalous pixels, and whole lesions.
+"""Counts of residuals, or of other maps, against masks: how well they find anomalous pixels, and whole lesions.
 
 Counts over pixels weigh a large lesion more than a small one; counts over regions weigh them alike. A region is a connected piece
 of a mask; pixels that touch at a corner are connected.
@@ -218,6 +218,44 @@ class Pointing:
         some = marked.any(axis=1)
         self.images += int(some.sum())
         self.hits += int((here & some).sum())
+
+
+class MapCounts:
+    """All counts of one map: its pixels, its regions and where it is highest.
+
+    `pixels`, `regions`, `pointing`: of the map's values, scaled to [0, 2].
+    """
+
+    def __init__(self, largest: float = LARGEST) -> None:
+        """`largest`: a map's values are in [0, largest]; higher ones count as that."""
+        self.pixels, self.regions, self.pointing = PixelCounts(), RegionCounts(), Pointing()
+        self._scale = LARGEST / largest
+
+    def update(self, values: np.ndarray, mask: np.ndarray) -> None:
+        """Counts some images in: (B, H, W, 1) both, see `PixelCounts.update`."""
+        for counts in (self.pixels, self.regions, self.pointing):
+            counts.update(values * self._scale, mask)
+
+    def result(self) -> dict | None:
+        """That of the pixels, with `regions` and `pointing`, the other counts'; None where no pixel is anomalous, or all are."""
+        found = self.pixels.result()
+        return (
+            None if found is None else found | {"regions": self.regions.result(), "pointing": dataclasses.asdict(self.pointing)}
+        )
+
+    def compared(self) -> dict:
+        """What maps of any range are compared by.
+
+        Returns:
+          auroc, average_precision, aupro, hit_rate, of the counts of that name, and pointing, the share of the images with
+          anomalous pixels in which the map is highest on one; {} where no pixel is anomalous, or all are.
+        """
+        pixels, regions = self.pixels.result(), self.regions.result()
+        if pixels is None or regions is None:
+            return {}
+        found = {name: pixels[name] for name in ("auroc", "average_precision")}
+        found |= {name: regions[name] for name in ("aupro", "hit_rate")}
+        return found | {"pointing": self.pointing.hits / self.pointing.images}
 
 
 @dataclasses.dataclass

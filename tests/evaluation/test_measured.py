@@ -49,10 +49,28 @@ def test_pixels_are_those_of_all_images_at_once(tmp_path):
     test, detector, made = kept(tmp_path)
     counts = PixelCounts()
     counts.update(detector.measure(test.float_images(np.arange(60)))["residual"], test.masks)
-    others = {"regions": None, "pointing": None}
+    others = {"regions": None, "pointing": None, "maps": {}}
     assert made.pixel | others == counts.result() | others
     assert made.pixel["pointing"]["images"] == 40
     np.testing.assert_array_equal(made.pixel_roc, np.stack(counts.roc_curve()))
+
+
+def test_maps_of_the_critic_are_counted_beside_the_residual(tmp_path, monkeypatch):
+    """Here the one map is the residual in its own unit, up to 64, and the other its reverse."""
+    original = FakeDetector.measure
+
+    def with_maps(detector, images):
+        found = original(detector, images)
+        return found | {"block_map": 32.0 * found["residual"], "normality_map": 2.0 - found["residual"]}
+
+    monkeypatch.setattr(FakeDetector, "measure", with_maps)
+    _, _, made = kept(tmp_path)
+    maps = made.pixel["maps"]
+    assert list(maps) == ["residual", "block_map", "normality_map"]
+    assert maps["block_map"] == pytest.approx(maps["residual"], rel=1e-3)
+    assert maps["residual"]["auroc"] == made.pixel["auroc"] > 0.5
+    assert maps["residual"]["aupro"] == made.pixel["regions"]["aupro"] > maps["normality_map"]["aupro"]
+    assert maps["normality_map"]["auroc"] == pytest.approx(1.0 - made.pixel["auroc"], abs=1e-3)
 
 
 def test_another_table_or_detector_or_none_is_refused(tmp_path):

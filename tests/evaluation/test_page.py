@@ -107,6 +107,15 @@ def test_regions():
     assert "Volumes" not in found.text
 
 
+def test_maps_beside_the_residual():
+    residual = {"auroc": 0.81, "average_precision": 0.4, "aupro": 0.321, "hit_rate": 0.25, "pointing": 0.125}
+    pixel = _PIXEL | {"regions": _REGIONS, "maps": {"residual": residual, "block_map": residual | {"auroc": 0.93}}}
+    cells = _page([0, 1], pixel=pixel).cells
+    assert _after(cells, "Highest on the mask", 6) == ["|x - G(E(x))|", "0.810", "0.400", "0.321", "25.0 %", "12.5 %"]
+    assert _after(cells, "the critic's maps of x and of G(E(x))", 1) == ["0.930"]
+    assert "Highest on the mask" not in _page([0, 1], pixel=pixel | {"maps": {}}).cells
+
+
 def test_volumes():
     cyst = {"regions": 7, "hits": 2, "hit_rate": 2 / 7, "mean_overlap": 0.5}
     volumes = {"volumes": 21, "normal_volumes": 10, "anomalous_volumes": 9, "auroc_mean": 0.951, "auroc_max": None}

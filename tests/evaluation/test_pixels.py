@@ -7,7 +7,7 @@ from scipy import integrate
 from sklearn import metrics as sk
 
 from fanogan_tf.evaluation.metrics import at_threshold
-from fanogan_tf.evaluation.pixels import LARGEST, LEVELS, PixelCounts, Pointing, RegionCounts
+from fanogan_tf.evaluation.pixels import LARGEST, LEVELS, MapCounts, PixelCounts, Pointing, RegionCounts
 
 
 def _noisy(seed: int = 0):
@@ -255,3 +255,21 @@ def test_pointing_by_hand():
     pointing.update(residual, mask)
     pointing.update(residual[:1], mask[:1])
     assert (pointing.images, pointing.hits) == (3, 2)
+
+
+def test_maps_of_any_range_compare_alike():
+    """A power of two changes no level, and what lies above the range counts as its end. Without a mask nothing is compared."""
+    residual, mask = _noisy()
+    residual[0, :4, :4] = LARGEST
+    counts, scaled = MapCounts(), MapCounts(largest=64.0)
+    counts.update(residual, mask)
+    scaled.update(np.where(residual == LARGEST, 100.0, 32.0 * residual), mask)
+    found = counts.compared()
+    assert found == scaled.compared()
+    assert found["auroc"] == pytest.approx(sk.roc_auc_score(mask.ravel(), residual.ravel()), abs=1e-4)
+    assert found["aupro"] == counts.result()["regions"]["aupro"]
+    assert found["hit_rate"] == counts.result()["regions"]["hits"] / counts.result()["regions"]["regions"]
+    assert found["pointing"] == counts.result()["pointing"]["hits"] / 6
+    empty = MapCounts()
+    empty.update(residual, np.zeros_like(mask))
+    assert empty.compared() == {} and empty.result() is None
