@@ -24,6 +24,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
+from fanogan_tf import files
 from fanogan_tf.run_directory import RunDirectory
 
 NAME = "real_images"
@@ -64,8 +65,7 @@ def row_of(data: str, one_class: str, seed: int, members: int, root: Path, work:
     of_class = (f"--normal_class={one_class}",) if one_class else ()
     flags = (*about.flags, f"--data_path={root / about.path}", *of_class, f"--seed={seed}", f"--members={members}")
     if members > 1:
-        for number in range(members):
-            _copy_phases(work / f"{name}_{seed + number}", RunDirectory(run).member(number).path)
+        _gather(RunDirectory(run), [RunDirectory(work / f"{name}_{seed + number}") for number in range(members)])
     if not (run / "report" / "metrics.json").is_file():
         fanogan("run", *flags, f"--run_dir={run}")
     if about.evaluate:
@@ -93,11 +93,18 @@ def row_of(data: str, one_class: str, seed: int, members: int, root: Path, work:
     }
 
 
-def _copy_phases(source: Path, target: Path) -> None:
-    """A member is what a run of its seed is, so its trained phases are taken from there, where they still are."""
-    for phase in ("gan", "encoder"):
-        if (source / phase).is_dir() and not (target / phase).is_dir():
-            shutil.copytree(source / phase, target / phase)
+def _gather(run: RunDirectory, singles: list[RunDirectory]) -> None:
+    """Makes `run` one of several members that are trained already: each is what a run of its seed is."""
+    if run.path.exists() or not all(single.path.is_dir() for single in singles):
+        return
+    with files.whole_folder(run.path) as folder:
+        for number, single in enumerate(singles):
+            for phase in ("gan", "encoder"):
+                shutil.copytree(single.path / phase, RunDirectory(folder).member(number).path / phase)
+        flags = singles[0].flags.read_text(encoding="utf-8").splitlines()
+        of_all = [f"--members={len(singles)}" if flag.startswith("--members=") else flag for flag in flags]
+        RunDirectory(folder).flags.write_text("\n".join(of_all) + "\n", encoding="utf-8")
+        shutil.copy(singles[0].path / "data.json", folder)
 
 
 def _sharpness_matched(run: Path) -> dict:

@@ -99,6 +99,9 @@ class Options:
         "histograms equalized within tiles. Also inside the exported model.",
         choices=["none", "image", "percentile", "clahe"],
     )
+    sharpness: float = _option(
+        "images", 0.0, "Blur each image until its mean square Laplacian is at most this times its variance; 0: none.", least=0.0
+    )
     skip_unreadable: bool = _option("running", False, "Report and skip unreadable images instead of stopping.", free=True)
 
     region: str = _option(
@@ -111,8 +114,7 @@ class Options:
     region_from: str = _option(
         "images",
         "",
-        "folder, chest_xray: find the organ by this run of fanogan lungs train, which becomes part of the detector and the "
-        "exported model; empty: masks tell.",
+        "folder, chest_xray: find the organ by this run of fanogan lungs train, also in the exported model; empty: masks tell.",
         path=True,
     )
 

@@ -387,6 +387,7 @@ def _facts(options: Options) -> dict[str, str]:
         for names in (("method", "dataset"), ("seed", "split_seed", "threshold_rule", "false_positive_rate"))
     )
     images = {**datasets.facts(options), "image_size": options.image_size, "standardise": options.standardise}
+    images |= {"sharpness": options.sharpness} if options.sharpness else {}
     return {name: str(value) for name, value in (first | images | methods.settings(options) | last).items()}
 
 

@@ -1,8 +1,9 @@
-"""Grey levels of each image by itself, so that scanners and exposures compare: `--standardise`.
+"""Grey levels and sharpness of each image by itself, so that scanners and exposures compare: `--standardise`, `--sharpness`.
 
 In TensorFlow, because an exported model does it too.
 """
 
+import numpy as np
 import tensorflow as tf
 
 # How far from its mean an image's grey levels reach, in standard deviations, before they are cut off.
@@ -12,13 +13,18 @@ PERCENTILES = (1.0, 99.0)
 # Contrast-limited adaptive histogram equalisation (Zuiderveld 1994): tiles per side, grey levels, and how often a level may come
 # in a tile, in multiples of what it would be were all equally frequent.
 TILES, LEVELS, CLIP_LIMIT = 4, 256, 2.0
+# At most so many blurs one after the other, each with a deviation of .7 pixels; together 2.8.
+BLURS = 16
+_BLUR = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32)[..., None, None] / 16.0
+_LAPLACIAN = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32)[..., None, None]
 
 
-def standardised(images: tf.Tensor, how: str) -> tf.Tensor:
-    """Brings the grey levels of each image to a range of their own.
+def standardised(images: tf.Tensor, how: str, sharpness: float = 0.0) -> tf.Tensor:
+    """Brings the sharpness of each image to a bound, and its grey levels to a range of their own.
 
     Args:
       images: (B, H, W, 1) float32 in [-1, 1].
+      sharpness: see `blurred`; 0 leaves it as it is.
       how: `none`; `image`, three standard deviations to either side of its mean; `percentile`, from its 1st to its 99th; `clahe`,
         levels equalised within tiles.
 
@@ -28,6 +34,8 @@ def standardised(images: tf.Tensor, how: str) -> tf.Tensor:
     Raises:
       ValueError: no such way.
     """
+    if sharpness:
+        images = blurred(images, sharpness)
     if how == "none":
         return images
     if how == "image":
@@ -39,6 +47,29 @@ def standardised(images: tf.Tensor, how: str) -> tf.Tensor:
     if how == "clahe":
         return _equalised(images)
     raise ValueError(f"unknown way to standardise {how!r}")
+
+
+def blurred(images: tf.Tensor, sharpness: float) -> tf.Tensor:
+    """Blurs each image just so far that its mean square Laplacian is at most `sharpness` times its variance: the same shape.
+
+    Both are those of the grey levels, so that brightness and contrast make no difference. Smooth images stay as they are.
+    """
+    variance = tf.math.reduce_variance(images, axis=[1, 2, 3], keepdims=True)
+    goal = sharpness * variance
+    energy = sharp_energy(images)
+    for _ in range(BLURS):
+        softer = tf.nn.conv2d(tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC"), _BLUR, 1, "VALID")
+        least = sharp_energy(softer)
+        # Between the two the energy is convex: it is no more than the goal where a straight line would reach it.
+        share = tf.clip_by_value(_divided(energy - goal, energy - least), 0.0, 1.0)
+        images = images + share * (softer - images)
+        energy = sharp_energy(images)
+    return images
+
+
+def sharp_energy(images: tf.Tensor) -> tf.Tensor:
+    """The mean square Laplacian of each image: (B, 1, 1, 1)."""
+    return tf.reduce_mean(tf.square(tf.nn.conv2d(images, _LAPLACIAN, 1, "VALID")), axis=[1, 2, 3], keepdims=True)
 
 
 def _divided(values: tf.Tensor, by: tf.Tensor) -> tf.Tensor:

@@ -84,7 +84,7 @@ class Method:
 def network_spec(options: Options, image_shape: tuple[int, int, int]) -> NetworkSpec:
     """The networks that `options` ask for, for images (H, W, 1)."""
     sizes = (options.dim, options.latent_dim, options.bound, options.folded, options.mixed_precision)
-    return NetworkSpec(image_shape, *sizes, network_name(options), options.standardise)
+    return NetworkSpec(image_shape, *sizes, network_name(options), options.standardise, options.sharpness)
 
 
 def network_name(options: Options) -> str:
@@ -102,7 +102,7 @@ def training_feed(
         image_order(options.seed, of_encoder),
         options.random_flip,
         inputs,
-        lambda pixels: standardised(pixels, options.standardise),
+        lambda pixels: standardised(pixels, options.standardise, options.sharpness),
         on_device=fits_on_gpu(images, inputs),
     )
 

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from fanogan_tf import files
 from fanogan_tf.data.image_set import ImageSet, Splits
-from fanogan_tf.data.standardise import standardised
 from fanogan_tf.detection.detector import Detector
 from fanogan_tf.errors import UserError
 from fanogan_tf.methods.base import Method, calibrate_and_save, check_held_out, network_spec
@@ -48,11 +47,12 @@ class FittedMethod(Method):
         """See `Method.train`: fits where that is not done yet."""
 
         def of_the_images() -> dict[str, np.ndarray]:
-            rows = flat_images(splits.train, options.fit_images, options.seed, options.random_flip, options.standardise)
+            rows = flat_images(splits.train, options.fit_images, options.seed, options.random_flip, spec.prepared)
             return self.fit(rows, options.latent_dim, options.seed)
 
+        spec = network_spec(options, splits.train.image_shape)
         arrays = fitted(run.phase("fit"), of_the_images)
-        detector = self.detector(arrays, network_spec(options, splits.train.image_shape))
+        detector = self.detector(arrays, spec)
         calibrate_and_save([detector], run, options, splits)
 
     def training_seconds(self, run: RunDirectory) -> dict[str, float]:
@@ -68,21 +68,21 @@ class FittedMethod(Method):
         raise NotImplementedError
 
 
-def flat_images(images: ImageSet, most: int, seed: int, random_flip: bool = False, standardise: str = "none") -> np.ndarray:
+def flat_images(
+    images: ImageSet, most: int, seed: int, random_flip: bool = False, prepared: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+) -> np.ndarray:
     """All images as rows of pixels, or `most` of them at random where there are more: (n, H * W) float32 in [-1, 1].
 
-    `random_flip`: each is mirrored left-right with probability 1/2, as in training. `standardise`: see `standardised`.
+    `random_flip`: each is mirrored left-right with probability 1/2, as in training. `prepared`: what becomes of images then.
     """
     random = np.random.default_rng([seed, Stream.FITTED_IMAGES])
     some = images.float_images(np.sort(random.permutation(len(images))[:most]))
     if random_flip:
         flip = random.random(len(some)) < 0.5
         some[flip] = some[flip, :, ::-1]
-    if standardise != "none":
-        # Some at a time: to equalise histograms takes a hundred times an image's memory.
-        parts = (some[first : first + _SOME] for first in range(0, len(some), _SOME))
-        some = np.concatenate([standardised(tf.convert_to_tensor(part), standardise).numpy() for part in parts])
-    return some.reshape(len(some), -1)
+    # Some at a time: to equalise histograms takes a hundred times an image's memory.
+    parts = (some[first : first + _SOME] for first in range(0, len(some), _SOME))
+    return np.concatenate([prepared(tf.convert_to_tensor(part)).numpy() for part in parts]).reshape(len(some), -1)
 
 
 def fitted(folder: Path, fit: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -114,7 +114,7 @@ class RoiGanomalyMethod(GanomalyMethod):
             return
         some = np.arange(min(_MOST_FILMS, len(splits.validation)))
         images, regions = splits.validation.inputs(some, self.TRAINED_ON)
-        films = np.asarray(standardised(tf.convert_to_tensor(images), options.standardise))
+        films = np.asarray(standardised(tf.convert_to_tensor(images), options.standardise, options.sharpness))
         if options.consistency == "sure":
             training.sigma = options.noise_sigma or risk.gaussian_noise(films, regions)
             print(f"noise of the films: sigma {training.sigma:.4f}", flush=True)

@@ -25,7 +25,7 @@ class NetworkSpec:
       folded: whether to merge convolutions with resampling and normalisation, see `resampling`.
       precision: `none` (float32), `bfloat16` or `float16`.
       network: architecture of generator and critic, `resnet` or `dcgan`.
-      standardise: what becomes of an image before any network sees it, see `standardise.standardised`.
+      standardise, sharpness: what becomes of an image before any network sees it, see `standardise.standardised`.
     """
 
     image_shape: tuple[int, int, int]
@@ -36,10 +36,11 @@ class NetworkSpec:
     precision: str = "none"
     network: str = "resnet"
     standardise: str = "none"
+    sharpness: float = 0.0
 
     def prepared(self, images: tf.Tensor) -> tf.Tensor:
         """The images (B, H, W, 1) in [-1, 1] as the networks see them: the same shape and range."""
-        return standardised(images, self.standardise)
+        return standardised(images, self.standardise, self.sharpness)
 
     @property
     def prior(self) -> str:
