@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
-from fanogan_tf.data.standardise import CLIP_LIMIT, LEVELS, TILES, standardised
+from fanogan_tf.data.standardise import BLURS, CLIP_LIMIT, LEVELS, TILES, blurred, standardised
 
 
 def noise(shape, seed=0, low=-1.0, high=1.0):
@@ -55,6 +56,54 @@ def test_one_grey_level(how):
 def test_each_image_by_itself(how):
     images = noise((3, 16, 20, 1))
     np.testing.assert_allclose(made(images, how)[1], made(images[1:2], how)[0], atol=1e-6)
+
+
+def laplacian_over_variance(images):
+    """By NumPy, of images (B, H, W, 1): (B,)."""
+    x = images[..., 0].astype(np.float64)
+    sides = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
+    return np.square(4 * x[:, 1:-1, 1:-1] - sides).mean(axis=(1, 2)) / x.var(axis=(1, 2))
+
+
+def softened(image, times):
+    """(H, W), blurred by SciPy."""
+    weights = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    for _ in range(times):
+        image = ndimage.convolve(image, weights, mode="reflect")
+    return image
+
+
+def test_sharpness_comes_to_its_bound():
+    """Images between noise and a smooth slope: the sharper ones come to the bound, and the smooth ones stay as they are."""
+    slope = np.linspace(-0.5, 0.5, 16, dtype=np.float32)[None, :, None, None] * np.ones((1, 1, 20, 1), np.float32)
+    images = slope + np.array([0, 0.02, 0.1, 0.3], np.float32)[:, None, None, None] * noise((4, 16, 20, 1))
+    before, found = laplacian_over_variance(images), blurred(tf.constant(images), 0.25).numpy()
+    sharp = before > 0.25
+    np.testing.assert_array_equal(sharp, [False, False, True, True])
+    np.testing.assert_array_equal(found[~sharp], images[~sharp])
+    # Of the variance before the blur.
+    after = laplacian_over_variance(found)[sharp] * found[sharp].var(axis=(1, 2, 3)) / images[sharp].var(axis=(1, 2, 3))
+    np.testing.assert_allclose(after, 0.25, rtol=1e-4)
+
+
+def test_as_soft_as_it_gets():
+    image = noise((1, 16, 20, 1))
+    expected = softened(image[0, ..., 0].astype(np.float64), BLURS)
+    np.testing.assert_allclose(blurred(tf.constant(image), 1e-9).numpy()[0, ..., 0], expected, atol=1e-5)
+
+
+def test_sharpness_goes_before_the_grey_levels():
+    image = 0.3 * noise((2, 16, 20, 1))
+    soft = blurred(tf.constant(image), 0.5).numpy()
+    assert np.abs(soft - image).max() > 0.01
+    np.testing.assert_array_equal(standardised(tf.constant(image), "image", 0.5).numpy(), made(soft, "image"))
+    np.testing.assert_array_equal(standardised(tf.constant(image), "none", 0.5).numpy(), soft)
+
+
+def test_brightness_and_contrast_change_no_blur():
+    image = noise((2, 16, 20, 1))
+    expected = 0.5 * blurred(tf.constant(image), 0.5).numpy() - 0.3
+    np.testing.assert_allclose(blurred(tf.constant(0.5 * image - 0.3), 0.5).numpy(), expected, atol=1e-5)
 
 
 def equalised(image):
