@@ -40,9 +40,9 @@ WHAT = (
 )
 
 
-def standardised(how: str) -> Detector:
+def standardised(how: str, sharpness: float = 0.0) -> Detector:
     detector = served_models.detector()
-    detector.spec = dataclasses.replace(detector.spec, standardise=how)
+    detector.spec = dataclasses.replace(detector.spec, standardise=how, sharpness=sharpness)
     return detector
 
 
@@ -62,6 +62,7 @@ def members() -> Detector:
 KINDS: dict[str, Callable[[], Detector]] = {kind: partial(served_models.detector, kind) for kind in detector_kinds()}
 # The encoder's detector with all that may stand before or around it, and in the paper's size.
 KINDS |= {f"encoder, --standardise={how}": partial(standardised, how) for how in ("image", "percentile", "clahe")}
+KINDS |= {"encoder, --standardise=image --sharpness=0.4": partial(standardised, "image", 0.4)}
 KINDS |= {f"encoder, --region={how} by a finder": partial(cut, how) for how in ("crop", "cut_out")}
 KINDS |= {
     "encoder, --members=2": members,

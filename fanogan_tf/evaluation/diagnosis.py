@@ -149,9 +149,20 @@ def confounders(scores: np.ndarray, statistics: dict[str, np.ndarray]) -> Verdic
     correlation, name = max(found)
     evidence = f"among held-out normals the score follows {name} most, with a rank correlation of {correlation:.2f}"
     if correlation > 0.9:
-        remedy = f"it measures {name} and little else: standardise the images (--standardise), or take --score=robust"
-        return Verdict("what the score follows", State.PROBLEM, evidence, remedy)
+        return Verdict("what the score follows", State.PROBLEM, evidence, _against(name, statistics))
     return Verdict("what the score follows", State.GOOD, evidence)
+
+
+def _against(name: str, statistics: dict[str, np.ndarray]) -> str:
+    """What to do where the score is that statistic of normal images."""
+    if name == "sharpness" and "contrast" in statistics:
+        # As `standardise.blurred` has it: of the variance. Statistics hold its logarithm.
+        of_variance = np.exp(statistics["sharpness"]) / np.maximum(np.square(statistics["contrast"]), 1e-12)
+        bound = float(np.quantile(of_variance, 0.01))
+        return (
+            f"it measures sharpness and little else: --sharpness={bound:.2g} blurs every image to that of the smoothest hundredth"
+        )
+    return f"it measures {name} and little else: standardise the images (--standardise), or take --score=robust"
 
 
 def statistic_aurocs(auroc: float, of_statistics: dict[str, float]) -> Verdict:

@@ -17,7 +17,7 @@ NAMES = frozenset(field.name for field in dataclasses.fields(Options))
 OF_THE_NETWORKS = {"network", "dim", "latent_dim", "bound"}
 # Of every method, or of the speed alone.
 OF_ALL = {"method", "seed", "random_flip", "gan_from", "jit_compile", "steps_per_call", "score_batch_size", "standardise"}
-OF_ALL |= {"checkpoint_every", "log_every", "sample_every"}
+OF_ALL |= {"sharpness", "checkpoint_every", "log_every", "sample_every"}
 
 # Read when the detector is calibrated, which is left out here.
 OF_THE_CALIBRATION = {"score", "nearest_normals"}
@@ -93,5 +93,6 @@ def test_in_the_report():
     assert facts["method"] == "ali" and facts["latent_dim"] == "16" and facts["network"] == "resnet" and facts["seed"] == "0"
     assert not {"bound", "encoder_loss", "encoder_iterations", "n_critic", "anomalous_class"} & facts.keys()
     assert all(type(value) is str for value in facts.values())
+    assert "sharpness" not in facts and pipeline._facts(Options(sharpness=0.4))["sharpness"] == "0.4"
     facts = pipeline._facts(Options(method="critic", dataset="mnist", normal_class="7", anomalous_class="3"))
     assert facts["anomalous_class"] == "3" and not {"normal_class", "kappa"} & facts.keys()
