@@ -386,8 +386,7 @@ def _facts(options: Options) -> dict[str, str]:
         {name: getattr(options, name) for name in names}
         for names in (("method", "dataset"), ("seed", "split_seed", "threshold_rule", "false_positive_rate"))
     )
-    images = {**datasets.facts(options), "image_size": options.image_size, "standardise": options.standardise}
-    images |= {"sharpness": options.sharpness} if options.sharpness else {}
+    images = datasets.facts(options) | {name: getattr(options, name) for name in ("image_size", "standardise", "sharpness")}
     return {name: str(value) for name, value in (first | images | methods.settings(options) | last).items()}
 
 

@@ -68,6 +68,7 @@ def _share(sharp: tf.Tensor, both: tf.Tensor, soft: tf.Tensor, goal: tf.Tensor) 
     sharp, both, soft: the means of l l, l m and m m, of the Laplacians l and m; that of l + a (m - l) is quadratic in a.
     """
     half, excess = sharp - both, sharp - goal
+    # The nearer of its two roots, by the form that takes no difference of nearly equal numbers.
     root = tf.sqrt(tf.nn.relu(tf.square(half) - (sharp - 2.0 * both + soft) * excess))
     return tf.where(excess > 0.0, tf.where(soft < goal, excess / tf.maximum(half + root, 1e-20), 1.0), 0.0)
 

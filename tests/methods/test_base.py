@@ -93,6 +93,6 @@ def test_in_the_report():
     assert facts["method"] == "ali" and facts["latent_dim"] == "16" and facts["network"] == "resnet" and facts["seed"] == "0"
     assert not {"bound", "encoder_loss", "encoder_iterations", "n_critic", "anomalous_class"} & facts.keys()
     assert all(type(value) is str for value in facts.values())
-    assert "sharpness" not in facts and pipeline._facts(Options(sharpness=0.4))["sharpness"] == "0.4"
+    assert facts["sharpness"] == "0.0" and pipeline._facts(Options(sharpness=0.4))["sharpness"] == "0.4"
     facts = pipeline._facts(Options(method="critic", dataset="mnist", normal_class="7", anomalous_class="3"))
     assert facts["anomalous_class"] == "3" and not {"normal_class", "kappa"} & facts.keys()
